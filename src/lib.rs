@@ -1,0 +1,45 @@
+//! Run Claude, stream what it says, and know what every request cost.
+//!
+//! This crate is the library behind the `claude-cli` program and can be used
+//! without it:
+//!
+//! ```no_run
+//! use claude_cli::Client;
+//!
+//! # async fn example() -> Result<(), claude_cli::Error> {
+//! let client = Client::builder().model("sonnet").build();
+//! let response = client.query("Say hello").send().await?;
+//! println!("{} ({} output tokens)", response.text(), response.usage().output_tokens);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Map
+//!
+//! | module | what is in it | feature |
+//! |---|---|---|
+//! | [`client`] | [`Client`], the query builder, and the backends it runs on | always |
+//! | [`stream`] | bytes to typed [`Event`]s, without I/O | always |
+//! | [`pricing`] | the price table and the cost of one request | always |
+//! | [`store`] | the SQLite ledger: what was witnessed, counted once | `analytics` |
+//! | [`analytics`] | summaries and time series over the ledger | `analytics` |
+//! | [`simulate`] | a Messages API server on loopback | `server` |
+//!
+//! Errors are one type, [`Error`], with predicates such as
+//! [`Error::is_timeout`] and the [exit code](Error::exit_code) a program
+//! should end with.
+
+#[cfg(feature = "analytics")]
+pub mod analytics;
+pub mod client;
+mod error;
+pub mod pricing;
+#[cfg(feature = "server")]
+pub mod simulate;
+#[cfg(feature = "analytics")]
+pub mod store;
+pub mod stream;
+
+pub use client::{Client, ClientBuilder, MessageStream, QueryBuilder, Response};
+pub use error::{Error, ExitClass, Result};
+pub use stream::{Event, EventKind, MessageParser, StreamFormat, Usage};

@@ -1,0 +1,19 @@
+//! The streaming core: bytes in, typed [`Event`]s out, and no I/O in between.
+//!
+//! [`Decoder`] takes bytes as they arrive, split anywhere, and yields events.
+//! Nothing is dropped: an event keeps the exact text it was made from
+//! ([`Event::raw`]), and a type this crate does not know is an
+//! [`EventKind::Unknown`] with its text.
+
+mod decoder;
+mod event;
+mod parser;
+mod usage;
+
+pub use decoder::{Decoder, DEFAULT_LINE_LIMIT};
+pub use event::{
+    ApiEvent, ApiMessage, AssistantMessage, ContentBlock, Delta, Event, EventKind, FinalUsage, Init, ModelUsage, Retry,
+    RunResult, StreamEvent, UserMessage,
+};
+pub use parser::{MessageParser, StreamFormat};
+pub use usage::{AdvisorUsage, Usage};

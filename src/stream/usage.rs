@@ -1,0 +1,61 @@
+//! What one API request consumed.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// The tokens and billed extras of one API request.
+///
+/// The counts do not overlap: `input_tokens` are the uncached ones, and cache
+/// writes are split by lifetime. All zero means that nothing was reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Uncached input tokens.
+    pub input_tokens: u64,
+    /// Output tokens, thinking included.
+    pub output_tokens: u64,
+    /// Input tokens read from the prompt cache.
+    pub cache_read_tokens: u64,
+    /// Input tokens written to the 5-minute prompt cache.
+    pub cache_write_5m_tokens: u64,
+    /// Input tokens written to the 1-hour prompt cache.
+    pub cache_write_1h_tokens: u64,
+    /// Web searches made by the server.
+    pub web_searches: u64,
+    /// Fast mode (`speed: "fast"`), which has its own price.
+    pub fast: bool,
+    /// Inference pinned to the US (`inference_geo: "us"`), which has its own price.
+    pub us_inference: bool,
+    /// The batch tier (`service_tier: "batch"`), which has its own price.
+    pub batch: bool,
+    /// Advisor calls billed on top, each under its own model.
+    pub advisors: Vec<AdvisorUsage>,
+}
+
+/// A call to an advisor model within a request, billed on top of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct AdvisorUsage {
+    /// The advisor's model.
+    pub model: String,
+    /// What it consumed.
+    pub usage: Box<Usage>,
+}
+
+impl Usage {
+    /// All tokens: input, output, cache reads and cache writes.
+    #[must_use]
+    pub const fn total_tokens(&self) -> u64 {
+        self.prompt_tokens() + self.output_tokens
+    }
+
+    /// All input tokens, cached or not: what decides the price tier.
+    #[must_use]
+    pub const fn prompt_tokens(&self) -> u64 {
+        self.input_tokens + self.cache_read_tokens + self.cache_write_5m_tokens + self.cache_write_1h_tokens
+    }
+
+    /// Whether nothing at all was consumed.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        self.total_tokens() == 0 && self.web_searches == 0 && self.advisors.is_empty()
+    }
+}
