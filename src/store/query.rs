@@ -1,0 +1,251 @@
+//! The questions the ledger answers.
+
+use super::{ByMode, CostMode, Sums};
+
+/// The length of a rollup cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Level {
+    /// 15 minutes: every time zone's midnight falls on one.
+    Quarter = 0,
+    /// An hour.
+    Hour = 1,
+    /// A UTC day.
+    Day = 2,
+}
+
+impl Level {
+    /// All levels, the finest first.
+    pub const ALL: [Self; 3] = [Self::Quarter, Self::Hour, Self::Day];
+
+    /// The cell's length in milliseconds.
+    #[must_use]
+    pub const fn millis(self) -> i64 {
+        match self {
+            Self::Quarter => 900_000,
+            Self::Hour => 3_600_000,
+            Self::Day => 86_400_000,
+        }
+    }
+
+    /// The start of the cell that holds the time `ts` (UTC milliseconds).
+    #[must_use]
+    pub const fn start_of(self, ts: i64) -> i64 {
+        ts - ts.rem_euclid(self.millis())
+    }
+}
+
+/// What a rollup is kept per.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Dimension {
+    /// Nothing: all requests together (the key is empty).
+    All = 0,
+    /// The model.
+    Model = 1,
+    /// The project: the working directory.
+    Project = 2,
+    /// `main` or `subagent`.
+    Agent = 3,
+    /// Who witnessed the request: `run`, `transcript`, `telemetry`, joined by `+`.
+    Source = 4,
+    /// The user.
+    User = 5,
+    /// The host.
+    Host = 6,
+    /// A tag, as `key=value`; a request with two tags is in two cells.
+    Tag = 7,
+}
+
+impl Dimension {
+    /// All dimensions.
+    pub const ALL: [Self; 8] = [
+        Self::All,
+        Self::Model,
+        Self::Project,
+        Self::Agent,
+        Self::Source,
+        Self::User,
+        Self::Host,
+        Self::Tag,
+    ];
+}
+
+/// Whether what the simulated backend did counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Simulated {
+    /// It does not: the default of every report.
+    #[default]
+    Exclude,
+    /// It does.
+    Include,
+}
+
+/// Asks for the rollup cells of one level and dimension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RollupQuery {
+    /// Cell length.
+    pub level: Level,
+    /// What the cells are kept per.
+    pub dimension: Dimension,
+    /// First cell start, UTC milliseconds, inclusive.
+    pub since: i64,
+    /// End, UTC milliseconds, exclusive.
+    pub until: i64,
+    /// Whether simulated requests count.
+    pub simulated: Simulated,
+}
+
+/// One rollup cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RollupRow {
+    /// Start of the cell, UTC milliseconds.
+    pub start: i64,
+    /// The dimension's value; empty if unknown, or for [`Dimension::All`].
+    pub key: String,
+    /// The sums.
+    pub sums: Sums,
+}
+
+/// Asks for single ledger rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RowQuery {
+    /// From this time on (UTC milliseconds), inclusive.
+    pub since: Option<i64>,
+    /// Up to this time, exclusive.
+    pub until: Option<i64>,
+    /// Whether simulated requests count.
+    pub simulated: Simulated,
+}
+
+/// What a ledger row stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum RowKind {
+    /// An API request, or a failed attempt at one.
+    Request = 0,
+    /// An advisor call within a request: tokens and cost, not a request.
+    Advisor = 1,
+    /// What a run's totals say beyond its known requests: tokens and cost, not
+    /// a request.
+    Remainder = 2,
+}
+
+/// One row of the ledger that counts.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct RequestRow {
+    /// What it stands for.
+    pub kind: RowKind,
+    /// When, UTC milliseconds.
+    pub ts: i64,
+    /// `msg_…`.
+    pub message_id: Option<String>,
+    /// `req_…`.
+    pub request_id: Option<String>,
+    /// The session.
+    pub session: Option<String>,
+    /// The own run it belongs to.
+    pub run: Option<String>,
+    /// The model; `None` for an attempt that failed before one was known.
+    pub model: Option<String>,
+    /// The working directory.
+    pub project: Option<String>,
+    /// The git branch.
+    pub branch: Option<String>,
+    /// `main` or `subagent`.
+    pub agent: Option<String>,
+    /// Who witnessed it, such as `run+transcript`.
+    pub source: String,
+    /// The user.
+    pub user: Option<String>,
+    /// The host.
+    pub host: Option<String>,
+    /// Tags, as `key=value`, sorted.
+    pub tags: Vec<String>,
+    /// Uncached input tokens.
+    pub input_tokens: i64,
+    /// Output tokens.
+    pub output_tokens: i64,
+    /// Tokens read from the prompt cache.
+    pub cache_read_tokens: i64,
+    /// Tokens written to the 5-minute cache.
+    pub cache_write_5m_tokens: i64,
+    /// Tokens written to the 1-hour cache.
+    pub cache_write_1h_tokens: i64,
+    /// Web searches.
+    pub web_searches: i64,
+    /// Reported cost in nano-dollars, its own or its share of its run's.
+    pub cost_reported: Option<i64>,
+    /// Calculated cost in nano-dollars.
+    pub cost_calculated: Option<i64>,
+    /// Duration in milliseconds, where it is known.
+    pub duration_ms: Option<i64>,
+    /// Time to first token in milliseconds, where it is known.
+    pub ttft_ms: Option<i64>,
+    /// The kind of error it ended in.
+    pub error: Option<String>,
+    /// Whether the simulated backend made it.
+    pub simulated: bool,
+}
+
+impl RequestRow {
+    /// The cost in nano-dollars under `mode`, if it is known.
+    #[must_use]
+    pub fn cost(&self, mode: CostMode) -> Option<i64> {
+        match mode {
+            CostMode::Auto => self.cost_reported.or(self.cost_calculated),
+            CostMode::Calculate => self.cost_calculated,
+            CostMode::Display => self.cost_reported,
+        }
+    }
+
+    /// What this row adds to a sum.
+    #[must_use]
+    pub fn sums(&self) -> Sums {
+        let mut sums = Sums {
+            requests: i64::from(self.kind == RowKind::Request),
+            errors: i64::from(self.kind == RowKind::Request && self.error.is_some()),
+            input_tokens: self.input_tokens,
+            output_tokens: self.output_tokens,
+            cache_read_tokens: self.cache_read_tokens,
+            cache_write_5m_tokens: self.cache_write_5m_tokens,
+            cache_write_1h_tokens: self.cache_write_1h_tokens,
+            web_searches: self.web_searches,
+            first: Some(self.ts),
+            last: Some(self.ts),
+            ..Sums::default()
+        };
+        let billed = sums.total_tokens() > 0 || sums.web_searches > 0;
+        let unknown = |mode| i64::from(billed && self.cost(mode).is_none());
+        sums.cost = ByMode {
+            auto: self.cost(CostMode::Auto).unwrap_or(0),
+            calculate: self.cost(CostMode::Calculate).unwrap_or(0),
+            display: self.cost(CostMode::Display).unwrap_or(0),
+        };
+        sums.unpriced = ByMode {
+            auto: unknown(CostMode::Auto),
+            calculate: unknown(CostMode::Calculate),
+            display: unknown(CostMode::Display),
+        };
+        if let (RowKind::Request, Some(ms)) = (self.kind, self.duration_ms) {
+            sums.durations.record(ms.max(0) as u64);
+        }
+        sums
+    }
+}
+
+/// Asks for own runs, the newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunQuery {
+    /// Started at or after this time (UTC milliseconds).
+    pub since: Option<i64>,
+    /// Started before this time.
+    pub until: Option<i64>,
+    /// Whether simulated runs count.
+    pub simulated: Simulated,
+    /// At most so many; `None` for all.
+    pub limit: Option<u32>,
+}
