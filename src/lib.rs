@@ -30,16 +30,16 @@
 //! should end with.
 
 #[cfg(feature = "analytics")]
-pub mod analytics;
+//pub mod analytics;
 pub mod client;
 mod error;
 pub mod pricing;
 #[cfg(feature = "server")]
-pub mod simulate;
+//pub mod simulate;
 #[cfg(feature = "analytics")]
 pub mod store;
 pub mod stream;
 
-pub use client::{Client, ClientBuilder, MessageStream, QueryBuilder, Response};
+//pub use client::{Client, ClientBuilder, MessageStream, QueryBuilder, Response};
 pub use error::{Error, ExitClass, Result};
 pub use stream::{Event, EventKind, MessageParser, StreamFormat, Usage};

@@ -1,14 +1,37 @@
 //! The ledger: what was witnessed of every API request, counted once.
+//!
+//! A request has many witnesses: our own run, a transcript, telemetry. Each
+//! [`Witness`] is appended as it comes, in any order and any number of times;
+//! the counted row is a pure function of all of them (see `identity.rs` for
+//! which sights are of the same request, `state.rs` for the merge, `settle.rs`
+//! for what a run's totals say beyond its requests). Rollups change in the same
+//! transaction as their rows.
+//!
+//! Everything outside this module speaks [`LedgerReader`] and [`Ledger`]; only
+//! this module speaks SQL.
 
+mod files;
 mod histogram;
+mod identity;
 mod query;
+mod recorder;
 mod run;
+mod settle;
+pub mod spool;
+mod sqlite;
+mod state;
 mod sums;
+mod witness;
+mod writer;
 
 pub use histogram::Histogram;
 pub use query::{Dimension, Level, RequestRow, RollupQuery, RollupRow, RowKind, RowQuery, RunQuery, Simulated};
+pub use recorder::{Outcome, Recorder, RunStart};
 pub use run::{ModelTotal, Run};
+pub use sqlite::{SqliteLedger, VerifyReport, size_on_disk};
 pub use sums::{ByMode, CostMode, Sums};
+pub use witness::{Batch, Witness, WitnessKind};
+pub use writer::{Closed, Writer};
 
 use crate::Result;
 
@@ -32,4 +55,20 @@ pub trait LedgerReader {
     /// # Errors
     /// If the ledger cannot be read.
     fn runs(&self, query: &RunQuery) -> Result<Vec<Run>>;
+}
+
+/// Writing a ledger.
+pub trait Ledger: LedgerReader {
+    /// Appends a batch in one transaction, durable once this returns.
+    /// Appending the same batch again changes nothing.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written; nothing of the batch is in it then.
+    fn append(&mut self, batch: &Batch) -> Result<()>;
+
+    /// A number that changes whenever another connection or process commits.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    fn generation(&self) -> Result<i64>;
 }

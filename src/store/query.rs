@@ -204,9 +204,47 @@ impl RequestRow {
     /// What this row adds to a sum.
     #[must_use]
     pub fn sums(&self) -> Sums {
+        Figures {
+            kind: self.kind,
+            ts: self.ts,
+            input_tokens: self.input_tokens,
+            output_tokens: self.output_tokens,
+            cache_read_tokens: self.cache_read_tokens,
+            cache_write_5m_tokens: self.cache_write_5m_tokens,
+            cache_write_1h_tokens: self.cache_write_1h_tokens,
+            web_searches: self.web_searches,
+            cost_reported: self.cost_reported,
+            cost_calculated: self.cost_calculated,
+            duration_ms: self.duration_ms,
+            failed: self.error.is_some(),
+        }
+        .sums()
+    }
+}
+
+/// The numbers of a row, and the one place that says what they add to a sum.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Figures {
+    pub(crate) kind: RowKind,
+    pub(crate) ts: i64,
+    pub(crate) input_tokens: i64,
+    pub(crate) output_tokens: i64,
+    pub(crate) cache_read_tokens: i64,
+    pub(crate) cache_write_5m_tokens: i64,
+    pub(crate) cache_write_1h_tokens: i64,
+    pub(crate) web_searches: i64,
+    pub(crate) cost_reported: Option<i64>,
+    pub(crate) cost_calculated: Option<i64>,
+    pub(crate) duration_ms: Option<i64>,
+    pub(crate) failed: bool,
+}
+
+impl Figures {
+    pub(crate) fn sums(&self) -> Sums {
+        let request = self.kind == RowKind::Request;
         let mut sums = Sums {
-            requests: i64::from(self.kind == RowKind::Request),
-            errors: i64::from(self.kind == RowKind::Request && self.error.is_some()),
+            requests: i64::from(request),
+            errors: i64::from(request && self.failed),
             input_tokens: self.input_tokens,
             output_tokens: self.output_tokens,
             cache_read_tokens: self.cache_read_tokens,
@@ -218,19 +256,20 @@ impl RequestRow {
             ..Sums::default()
         };
         let billed = sums.total_tokens() > 0 || sums.web_searches > 0;
-        let unknown = |mode| i64::from(billed && self.cost(mode).is_none());
+        let auto = self.cost_reported.or(self.cost_calculated);
+        let unknown = |cost: Option<i64>| i64::from(billed && cost.is_none());
         sums.cost = ByMode {
-            auto: self.cost(CostMode::Auto).unwrap_or(0),
-            calculate: self.cost(CostMode::Calculate).unwrap_or(0),
-            display: self.cost(CostMode::Display).unwrap_or(0),
+            auto: auto.unwrap_or(0),
+            calculate: self.cost_calculated.unwrap_or(0),
+            display: self.cost_reported.unwrap_or(0),
         };
         sums.unpriced = ByMode {
-            auto: unknown(CostMode::Auto),
-            calculate: unknown(CostMode::Calculate),
-            display: unknown(CostMode::Display),
+            auto: unknown(auto),
+            calculate: unknown(self.cost_calculated),
+            display: unknown(self.cost_reported),
         };
-        if let (RowKind::Request, Some(ms)) = (self.kind, self.duration_ms) {
-            sums.durations.record(ms.max(0) as u64);
+        if let (true, Some(ms)) = (request, self.duration_ms) {
+            sums.durations.record(u64::try_from(ms).unwrap_or(0));
         }
         sums
     }

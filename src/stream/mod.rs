@@ -8,7 +8,9 @@
 mod decoder;
 mod event;
 mod parser;
+mod sse;
 mod usage;
+mod wire;
 
 pub use decoder::{Decoder, DEFAULT_LINE_LIMIT};
 pub use event::{

@@ -1,38 +1,49 @@
 //! What one API request consumed.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 /// The tokens and billed extras of one API request.
 ///
 /// The counts do not overlap: `input_tokens` are the uncached ones, and cache
 /// writes are split by lifetime. All zero means that nothing was reported.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Usage {
     /// Uncached input tokens.
+    #[serde(skip_serializing_if = "is_zero")]
     pub input_tokens: u64,
     /// Output tokens, thinking included.
+    #[serde(skip_serializing_if = "is_zero")]
     pub output_tokens: u64,
     /// Input tokens read from the prompt cache.
+    #[serde(skip_serializing_if = "is_zero")]
     pub cache_read_tokens: u64,
     /// Input tokens written to the 5-minute prompt cache.
+    #[serde(skip_serializing_if = "is_zero")]
     pub cache_write_5m_tokens: u64,
     /// Input tokens written to the 1-hour prompt cache.
+    #[serde(skip_serializing_if = "is_zero")]
     pub cache_write_1h_tokens: u64,
     /// Web searches made by the server.
+    #[serde(skip_serializing_if = "is_zero")]
     pub web_searches: u64,
     /// Fast mode (`speed: "fast"`), which has its own price.
+    #[serde(skip_serializing_if = "is_false")]
     pub fast: bool,
     /// Inference pinned to the US (`inference_geo: "us"`), which has its own price.
+    #[serde(skip_serializing_if = "is_false")]
     pub us_inference: bool,
     /// The batch tier (`service_tier: "batch"`), which has its own price.
+    #[serde(skip_serializing_if = "is_false")]
     pub batch: bool,
     /// Advisor calls billed on top, each under its own model.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub advisors: Vec<AdvisorUsage>,
 }
 
 /// A call to an advisor model within a request, billed on top of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AdvisorUsage {
     /// The advisor's model.
     pub model: String,
@@ -58,4 +69,14 @@ impl Usage {
     pub fn is_zero(&self) -> bool {
         self.total_tokens() == 0 && self.web_searches == 0 && self.advisors.is_empty()
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_false(b: &bool) -> bool {
+    !*b
 }

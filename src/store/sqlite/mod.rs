@@ -1,0 +1,252 @@
+//! The ledger in SQLite.
+//!
+//! WAL with `synchronous=FULL`: what [`append`](SqliteLedger::append) returned
+//! from survives a crash of the machine. Writers queue for the write lock
+//! (`BEGIN IMMEDIATE`, busy timeout); readers never wait for them.
+
+mod groups;
+mod names;
+mod read;
+mod rollups;
+mod rows;
+mod runs;
+mod schema;
+mod settlement;
+mod verify;
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+
+pub use verify::VerifyReport;
+
+use self::{
+    groups::Groups,
+    names::Names,
+    rollups::Deltas,
+    rows::{COLUMNS, Stored},
+    schema::MigrateError,
+    settlement::Unsettled,
+};
+use super::{Batch, Ledger};
+use crate::{Error, Result, pricing::PriceTable};
+
+/// How long a writer waits for another one.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// One ledger file.
+#[derive(Debug)]
+pub struct SqliteLedger {
+    db: Connection,
+    path: PathBuf,
+    names: RefCell<Names>,
+    prices: Arc<PriceTable>,
+}
+
+/// The rows that an append touched, as they were before it.
+#[derive(Debug, Default)]
+pub(crate) struct Touched {
+    before: BTreeMap<i64, Option<Stored>>,
+}
+
+impl Touched {
+    fn changes(&mut self, before: Stored) {
+        self.before.entry(before.id).or_insert(Some(before));
+    }
+
+    fn wrote(&mut self, id: i64) {
+        self.before.entry(id).or_insert(None);
+    }
+}
+
+impl SqliteLedger {
+    /// Opens the ledger at `path` for reading and writing, and creates it (mode
+    /// 0600, its folder 0700) if there is none. What was spooled while it could
+    /// not be written is taken in.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the file cannot be created or opened, is no ledger,
+    /// or was written by a newer program.
+    pub fn open(path: &Path) -> Result<Self> {
+        let mut ledger = Self::open_unspooled(path)?;
+        super::spool::take_in(&mut ledger)?;
+        Ok(ledger)
+    }
+
+    /// [`open`](Self::open) without looking at the spool.
+    pub(crate) fn open_unspooled(path: &Path) -> Result<Self> {
+        let fail = |message: String| Error::Store { path: path.display().to_string(), message };
+        super::files::create_private(path)
+            .map_err(|e| Error::io(format!("cannot create the ledger {}", path.display()), e))?;
+        let mut db = Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )
+        .map_err(|e| fail(e.to_string()))?;
+        prepare(&mut db).map_err(|e| fail(e.to_string()))?;
+        Ok(Self::over(db, path))
+    }
+
+    /// Opens the ledger at `path` for reading; `None` if there is none.
+    ///
+    /// What was spooled is taken in first where the ledger can be written, so
+    /// that a reader sees all that was recorded.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_read_only(path: &Path) -> Result<Option<Self>> {
+        if super::spool::is_waiting(path) {
+            match Self::open(path) {
+                Ok(ledger) => return Ok(Some(ledger)),
+                Err(_) if path.exists() => {}
+                Err(e) => return Err(e),
+            }
+        }
+        if !path.exists() {
+            return Ok(None);
+        }
+        let fail = |message: String| Error::Store { path: path.display().to_string(), message };
+        let db = Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )
+        .map_err(|e| fail(e.to_string()))?;
+        db.busy_timeout(BUSY_TIMEOUT).map_err(|e| fail(e.to_string()))?;
+        match schema::is_current(&db) {
+            Ok(true) => Ok(Some(Self::over(db, path))),
+            // An older one must be migrated before it can be read.
+            Ok(false) => Self::open(path).map(Some),
+            Err(e) => Err(fail(e.to_string())),
+        }
+    }
+
+    fn over(db: Connection, path: &Path) -> Self {
+        db.set_prepared_statement_cache_capacity(64);
+        Self {
+            db,
+            path: path.to_owned(),
+            names: RefCell::default(),
+            prices: Arc::new(PriceTable::embedded().clone()),
+        }
+    }
+
+    /// Prices new requests by `prices` rather than by the embedded table.
+    #[must_use]
+    pub fn with_prices(mut self, prices: Arc<PriceTable>) -> Self {
+        self.prices = prices;
+        self
+    }
+
+    /// The ledger's file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn error(&self, e: &rusqlite::Error) -> Error {
+        Error::Store { path: self.path.display().to_string(), message: e.to_string() }
+    }
+
+    /// How long [`append`](Ledger::append) waits for another writer.
+    pub(crate) fn set_patience(&self, patience: Duration) -> Result<()> {
+        self.db.busy_timeout(patience).map_err(|e| self.error(&e))
+    }
+
+    fn append_inner(&mut self, batch: &Batch) -> rusqlite::Result<()> {
+        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let names = self.names.get_mut();
+        let mut touched = Touched::default();
+        let mut unsettled = Unsettled::default();
+
+        let mut groups = Groups::default();
+        for witness in &batch.witnesses {
+            groups.add(&tx, names, witness)?;
+        }
+        groups.flush(&tx, names, &self.prices, &mut touched)?;
+        for run in &batch.runs {
+            if runs::merge(&tx, names, run)? {
+                unsettled.run(&run.id);
+            }
+        }
+        settlement::settle(&tx, names, &self.prices, unsettled, &mut touched)?;
+
+        let mut deltas = Deltas::default();
+        for (id, before) in &touched.before {
+            let after = tx
+                .prepare_cached(&format!("SELECT {COLUMNS} FROM requests WHERE id = ?1"))?
+                .query_row([id], Stored::read)
+                .optional()?;
+            deltas.change(&tx, names, before.as_ref(), after.as_ref())?;
+        }
+        deltas.write(&tx)?;
+        tx.commit()
+    }
+}
+
+impl Ledger for SqliteLedger {
+    fn append(&mut self, batch: &Batch) -> Result<()> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.append_inner(batch).map_err(|e| {
+            self.names.get_mut().forget();
+            self.error(&e)
+        })
+    }
+
+    fn generation(&self) -> Result<i64> {
+        self.db.query_row("PRAGMA data_version", [], |row| row.get(0)).map_err(|e| self.error(&e))
+    }
+}
+
+fn prepare(db: &mut Connection) -> Result<(), MigrateError> {
+    db.busy_timeout(BUSY_TIMEOUT)?;
+    // Switching to WAL takes an exclusive lock and does not wait for it, so it
+    // is done once, when the ledger is new.
+    if !schema::is_current(db)? {
+        switch_to_wal(db)?;
+        schema::migrate(db)?;
+    }
+    db.pragma_update(None, "synchronous", "FULL")?;
+    Ok(())
+}
+
+/// Many processes may create the same ledger at once: whoever finds it locked
+/// tries again until the winner is done.
+fn switch_to_wal(db: &Connection) -> rusqlite::Result<()> {
+    let deadline = std::time::Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0)) {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(_) | Err(_) if std::time::Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(2 + u64::from(fastrand::u8(..8))));
+            }
+            Ok(mode) => {
+                return Err(rusqlite::Error::InvalidParameterName(format!(
+                    "the file system allows no write-ahead log (journal mode stays {mode})"
+                )));
+            }
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// Size of a ledger's files in bytes, its write-ahead log included.
+pub fn size_on_disk(path: &Path) -> u64 {
+    ["", "-wal"]
+        .iter()
+        .filter_map(|suffix| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            fs::metadata(name).ok()
+        })
+        .map(|m| m.len())
+        .sum()
+}

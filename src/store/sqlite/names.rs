@@ -1,0 +1,88 @@
+//! Texts that repeat, kept once.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension};
+
+/// What a name names. Stored: never renumber.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub(crate) enum NameKind {
+    Model = 1,
+    Project = 2,
+    Agent = 3,
+    Source = 4,
+    User = 5,
+    Host = 6,
+    Tag = 7,
+    Session = 8,
+    Branch = 9,
+    Version = 10,
+    Error = 11,
+    /// A row's whole set of tags, as a JSON array.
+    TagSet = 12,
+    PriceTable = 13,
+}
+
+/// Names looked up before, in both directions.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    ids: HashMap<(NameKind, String), i64>,
+    values: HashMap<i64, String>,
+}
+
+impl Names {
+    /// The id of a name, which is added if it is new.
+    pub(crate) fn intern(&mut self, db: &Connection, kind: NameKind, value: &str) -> rusqlite::Result<i64> {
+        if let Some(&id) = self.ids.get(&(kind, value.to_owned())) {
+            return Ok(id);
+        }
+        let found = db
+            .prepare_cached("SELECT id FROM names WHERE kind = ?1 AND value = ?2")?
+            .query_row((kind as u8, value), |row| row.get(0))
+            .optional()?;
+        let id = match found {
+            Some(id) => id,
+            None => db
+                .prepare_cached("INSERT INTO names (kind, value) VALUES (?1, ?2)")?
+                .insert((kind as u8, value))?,
+        };
+        self.ids.insert((kind, value.to_owned()), id);
+        Ok(id)
+    }
+
+    /// [`intern`](Self::intern) for an optional name.
+    pub(crate) fn intern_some(
+        &mut self,
+        db: &Connection,
+        kind: NameKind,
+        value: Option<&str>,
+    ) -> rusqlite::Result<Option<i64>> {
+        value.map(|v| self.intern(db, kind, v)).transpose()
+    }
+
+    /// The name with this id; empty for 0, which stands for none.
+    pub(crate) fn value(&mut self, db: &Connection, id: i64) -> rusqlite::Result<String> {
+        if id == 0 {
+            return Ok(String::new());
+        }
+        if let Some(value) = self.values.get(&id) {
+            return Ok(value.clone());
+        }
+        let value: String =
+            db.prepare_cached("SELECT value FROM names WHERE id = ?1")?.query_row([id], |row| row.get(0))?;
+        self.values.insert(id, value.clone());
+        Ok(value)
+    }
+
+    /// [`value`](Self::value) for an optional name.
+    pub(crate) fn value_some(&mut self, db: &Connection, id: Option<i64>) -> rusqlite::Result<Option<String>> {
+        id.map(|id| self.value(db, id)).transpose()
+    }
+
+    /// Forgets ids that a rolled-back transaction may have made up.
+    pub(crate) fn forget(&mut self) {
+        self.ids.clear();
+        self.values.clear();
+    }
+}

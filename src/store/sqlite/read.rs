@@ -1,0 +1,129 @@
+//! Reading rollups, rows and runs.
+
+use std::collections::BTreeMap;
+
+use rusqlite::params;
+
+use super::{
+    SqliteLedger,
+    rollups::{SUMS, read_sums},
+    rows::{COLUMNS, Stored},
+    runs,
+};
+use crate::{
+    Result,
+    store::{
+        LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery, Run, RunQuery, Simulated, Sums,
+        witness::source_name,
+    },
+};
+
+/// The highest value of the `simulated` column that a question takes in.
+const fn highest(simulated: Simulated) -> u8 {
+    match simulated {
+        Simulated::Exclude => 0,
+        Simulated::Include => 1,
+    }
+}
+
+impl LedgerReader for SqliteLedger {
+    fn rollups(&self, query: &RollupQuery) -> Result<Vec<RollupRow>> {
+        let read = || {
+            let mut statement = self.db.prepare_cached(&format!(
+                "SELECT start, name, {SUMS} FROM rollups \
+                 WHERE level = ?1 AND dimension = ?2 AND start >= ?3 AND start < ?4 AND simulated <= ?5"
+            ))?;
+            let mut rows = statement.query(params![
+                query.level as u8,
+                query.dimension as u8,
+                query.since,
+                query.until,
+                highest(query.simulated)
+            ])?;
+            let mut cells: BTreeMap<(i64, String), Sums> = BTreeMap::new();
+            let mut names = self.names.borrow_mut();
+            while let Some(row) = rows.next()? {
+                let key = names.value(&self.db, row.get(1)?)?;
+                cells.entry((row.get(0)?, key)).or_default().add(&read_sums(row, 2)?);
+            }
+            Ok(cells.into_iter().map(|((start, key), sums)| RollupRow { start, key, sums }).collect())
+        };
+        read().map_err(|e| self.error(&e))
+    }
+
+    fn requests(&self, query: &RowQuery, each: &mut dyn FnMut(RequestRow)) -> Result<()> {
+        let mut read = || {
+            let mut statement = self.db.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM requests WHERE ts >= ?1 AND ts < ?2 AND counted = 1 AND simulated <= ?3 ORDER BY ts"
+            ))?;
+            let mut rows = statement.query(params![
+                query.since.unwrap_or(i64::MIN),
+                query.until.unwrap_or(i64::MAX),
+                highest(query.simulated)
+            ])?;
+            while let Some(row) = rows.next()? {
+                each(self.request_row(Stored::read(row)?)?);
+            }
+            Ok(())
+        };
+        read().map_err(|e: rusqlite::Error| self.error(&e))
+    }
+
+    fn runs(&self, query: &RunQuery) -> Result<Vec<Run>> {
+        let read = || {
+            self.db
+                .prepare_cached(
+                    "SELECT record FROM runs WHERE started_at >= ?1 AND started_at < ?2 AND simulated <= ?3 \
+                     ORDER BY started_at DESC, id DESC LIMIT ?4",
+                )?
+                .query_map(
+                    params![
+                        query.since.unwrap_or(i64::MIN),
+                        query.until.unwrap_or(i64::MAX),
+                        highest(query.simulated),
+                        query.limit.map_or(-1, i64::from)
+                    ],
+                    runs::read,
+                )?
+                .collect()
+        };
+        read().map_err(|e: rusqlite::Error| self.error(&e))
+    }
+}
+
+impl SqliteLedger {
+    fn request_row(&self, row: Stored) -> rusqlite::Result<RequestRow> {
+        let names = &mut *self.names.borrow_mut();
+        let db = &self.db;
+        let tags = names.value_some(db, row.tags)?;
+        let reported = row.cost_reported();
+        Ok(RequestRow {
+            kind: row.kind,
+            ts: row.ts,
+            session: names.value_some(db, row.session)?,
+            run: row.run,
+            model: names.value_some(db, row.model)?,
+            project: names.value_some(db, row.project)?,
+            branch: names.value_some(db, row.branch)?,
+            agent: names.value_some(db, row.agent)?,
+            source: source_name(row.source),
+            user: names.value_some(db, row.user)?,
+            host: names.value_some(db, row.host)?,
+            tags: tags.and_then(|set| serde_json::from_str(&set).ok()).unwrap_or_default(),
+            input_tokens: row.usage.input_tokens as i64,
+            output_tokens: row.usage.output_tokens as i64,
+            cache_read_tokens: row.usage.cache_read_tokens as i64,
+            cache_write_5m_tokens: row.usage.cache_write_5m_tokens as i64,
+            cache_write_1h_tokens: row.usage.cache_write_1h_tokens as i64,
+            web_searches: row.usage.web_searches as i64,
+            cost_reported: reported,
+            cost_calculated: row.calculated,
+            duration_ms: row.duration_ms,
+            ttft_ms: row.ttft_ms,
+            error: names.value_some(db, row.error)?,
+            simulated: row.simulated,
+            message_id: row.key.message_id,
+            request_id: row.key.request_id,
+        })
+    }
+}

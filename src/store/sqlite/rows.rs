@@ -1,0 +1,307 @@
+//! A row of `requests`: written, read, and turned back into what it came from.
+
+use rusqlite::{Connection, Row, types::Type};
+
+use super::names::{NameKind, Names};
+use crate::{
+    Usage,
+    store::{
+        RowKind,
+        identity::CellKey,
+        state::{Origin, Ranked, Snapshot, State},
+    },
+};
+
+/// The columns of a row, with names as ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// 0 until it is inserted.
+    pub(crate) id: i64,
+    pub(crate) group_id: Option<i64>,
+    pub(crate) kind: RowKind,
+    /// 0 for the request itself, n for its n-th advisor call.
+    pub(crate) part: i64,
+    pub(crate) counted: bool,
+    pub(crate) ts: i64,
+    pub(crate) first_ts: i64,
+    pub(crate) key: CellKey,
+    /// The line id of the snapshot.
+    pub(crate) uuid: Option<String>,
+    pub(crate) sidechain: bool,
+    pub(crate) session: Option<i64>,
+    pub(crate) run: Option<String>,
+    pub(crate) model: Option<i64>,
+    pub(crate) project: Option<i64>,
+    pub(crate) branch: Option<i64>,
+    pub(crate) version: Option<i64>,
+    pub(crate) agent: Option<i64>,
+    pub(crate) source: u8,
+    pub(crate) user: Option<i64>,
+    pub(crate) host: Option<i64>,
+    pub(crate) tags: Option<i64>,
+    pub(crate) usage: Usage,
+    pub(crate) reported: Option<i64>,
+    pub(crate) share: Option<i64>,
+    pub(crate) calculated: Option<i64>,
+    pub(crate) priced_as_of: Option<i64>,
+    pub(crate) duration_ms: Option<i64>,
+    pub(crate) ttft_ms: Option<i64>,
+    pub(crate) error: Option<i64>,
+    pub(crate) simulated: bool,
+    pub(crate) state: Option<String>,
+}
+
+/// Marks the rows of a group whose states stand in `cells`.
+pub(crate) const IN_CELLS: &str = "";
+
+pub(crate) const COLUMNS: &str = "id, group_id, kind, part, counted, ts, first_ts, message_id, request_id, uuid, \
+     sidechain, session, run, model, project, branch, version, agent, source, user, host, tags, input, output, \
+     cache_read, cache_write_5m, cache_write_1h, web_searches, modifiers, reported, share, calculated, \
+     priced_as_of, duration_ms, ttft_ms, error, simulated, state";
+
+const FAST: u8 = 1;
+const US: u8 = 2;
+const BATCH: u8 = 4;
+/// The row is known by its line id alone.
+const BY_UUID: u8 = 8;
+
+fn count(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+impl Stored {
+    pub(crate) fn write(&self, db: &Connection) -> rusqlite::Result<i64> {
+        let modifiers = (if self.usage.fast { FAST } else { 0 })
+            | (if self.usage.us_inference { US } else { 0 })
+            | (if self.usage.batch { BATCH } else { 0 })
+            | (if self.key.uuid.is_some() { BY_UUID } else { 0 });
+        let id = (self.id != 0).then_some(self.id);
+        let values: [&dyn rusqlite::ToSql; 38] = [
+            &id,
+            &self.group_id,
+            &(self.kind as u8),
+            &self.part,
+            &self.counted,
+            &self.ts,
+            &self.first_ts,
+            &self.key.message_id,
+            &self.key.request_id,
+            &self.uuid,
+            &self.sidechain,
+            &self.session,
+            &self.run,
+            &self.model,
+            &self.project,
+            &self.branch,
+            &self.version,
+            &self.agent,
+            &self.source,
+            &self.user,
+            &self.host,
+            &self.tags,
+            &count(self.usage.input_tokens),
+            &count(self.usage.output_tokens),
+            &count(self.usage.cache_read_tokens),
+            &count(self.usage.cache_write_5m_tokens),
+            &count(self.usage.cache_write_1h_tokens),
+            &count(self.usage.web_searches),
+            &modifiers,
+            &self.reported,
+            &self.share,
+            &self.calculated,
+            &self.priced_as_of,
+            &self.duration_ms,
+            &self.ttft_ms,
+            &self.error,
+            &self.simulated,
+            &self.state,
+        ];
+        db.prepare_cached(&format!(
+            "INSERT OR REPLACE INTO requests ({COLUMNS}) VALUES (?{})",
+            ", ?".repeat(values.len() - 1)
+        ))?
+        .insert(values)
+    }
+
+    pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let uint = |i: usize| row.get::<_, i64>(i).map(|n| u64::try_from(n).unwrap_or(0));
+        let modifiers: u8 = row.get(28)?;
+        let mut usage = Usage::default();
+        usage.input_tokens = uint(22)?;
+        usage.output_tokens = uint(23)?;
+        usage.cache_read_tokens = uint(24)?;
+        usage.cache_write_5m_tokens = uint(25)?;
+        usage.cache_write_1h_tokens = uint(26)?;
+        usage.web_searches = uint(27)?;
+        usage.fast = modifiers & FAST != 0;
+        usage.us_inference = modifiers & US != 0;
+        usage.batch = modifiers & BATCH != 0;
+        let uuid: Option<String> = row.get(9)?;
+        Ok(Self {
+            id: row.get(0)?,
+            group_id: row.get(1)?,
+            kind: match row.get::<_, u8>(2)? {
+                0 => RowKind::Request,
+                1 => RowKind::Advisor,
+                2 => RowKind::Remainder,
+                other => {
+                    let message = format!("row kind {other} is unknown");
+                    return Err(rusqlite::Error::FromSqlConversionFailure(2, Type::Integer, message.into()));
+                }
+            },
+            part: row.get(3)?,
+            counted: row.get(4)?,
+            ts: row.get(5)?,
+            first_ts: row.get(6)?,
+            key: CellKey {
+                message_id: row.get(7)?,
+                request_id: row.get(8)?,
+                uuid: if modifiers & BY_UUID != 0 { uuid.clone() } else { None },
+            },
+            uuid,
+            sidechain: row.get(10)?,
+            session: row.get(11)?,
+            run: row.get(12)?,
+            model: row.get(13)?,
+            project: row.get(14)?,
+            branch: row.get(15)?,
+            version: row.get(16)?,
+            agent: row.get(17)?,
+            source: row.get(18)?,
+            user: row.get(19)?,
+            host: row.get(20)?,
+            tags: row.get(21)?,
+            usage,
+            reported: row.get(29)?,
+            share: row.get(30)?,
+            calculated: row.get(31)?,
+            priced_as_of: row.get(32)?,
+            duration_ms: row.get(33)?,
+            ttft_ms: row.get(34)?,
+            error: row.get(35)?,
+            simulated: row.get(36)?,
+            state: row.get(37)?,
+        })
+    }
+
+    /// Whether it is a failed attempt that consumed nothing.
+    pub(crate) fn is_bare_error(&self) -> bool {
+        self.kind == RowKind::Request && self.error.is_some() && self.usage.is_zero()
+    }
+
+    /// The reported cost, its own or its share of its run's.
+    pub(crate) fn cost_reported(&self) -> Option<i64> {
+        self.reported.or(self.share)
+    }
+}
+
+/// The row of a resolved request; costs, ids and `state` are still to be set.
+pub(crate) fn from_state(
+    db: &Connection,
+    names: &mut Names,
+    key: &CellKey,
+    state: &State,
+) -> rusqlite::Result<Stored> {
+    let detail = |d: &Option<Ranked<String>>| d.as_ref().map(|d| d.value.clone());
+    let tags = if state.tags.is_empty() {
+        None
+    } else {
+        let set = serde_json::to_string(&state.tags).unwrap_or_default();
+        Some(names.intern(db, NameKind::TagSet, &set)?)
+    };
+    Ok(Stored {
+        id: 0,
+        group_id: None,
+        kind: RowKind::Request,
+        part: 0,
+        counted: true,
+        ts: state.snapshot.ts,
+        first_ts: state.origin.ts,
+        key: key.clone(),
+        uuid: state.snapshot.uuid.clone(),
+        sidechain: state.snapshot.sidechain,
+        session: names.intern_some(db, NameKind::Session, state.origin.session.as_deref())?,
+        run: state.run.clone(),
+        model: names.intern_some(db, NameKind::Model, state.snapshot.model.as_deref())?,
+        project: names.intern_some(db, NameKind::Project, detail(&state.project).as_deref())?,
+        branch: names.intern_some(db, NameKind::Branch, detail(&state.branch).as_deref())?,
+        version: names.intern_some(db, NameKind::Version, detail(&state.version).as_deref())?,
+        agent: names.intern_some(db, NameKind::Agent, detail(&state.agent).as_deref())?,
+        source: state.mask,
+        user: names.intern_some(db, NameKind::User, detail(&state.user).as_deref())?,
+        host: names.intern_some(db, NameKind::Host, detail(&state.host).as_deref())?,
+        tags,
+        usage: state.usage(),
+        reported: state.cost.as_ref().map(|c| c.value),
+        share: None,
+        calculated: None,
+        priced_as_of: None,
+        duration_ms: state.duration_ms.as_ref().map(|d| d.value),
+        ttft_ms: state.ttft_ms.as_ref().map(|d| d.value),
+        error: names.intern_some(db, NameKind::Error, state.error.as_deref())?,
+        simulated: state.simulated,
+        state: None,
+    })
+}
+
+/// The state a row stands for: the one it keeps, else the one its columns say.
+///
+/// Most rows have witnesses of one kind and one session, and their columns say
+/// it all; only where [`to_state`] does not give a row's state back is it kept.
+pub(crate) fn to_state(db: &Connection, names: &mut Names, row: &Stored) -> rusqlite::Result<State> {
+    if let Some(kept) = row.state.as_deref().filter(|s| *s != IN_CELLS) {
+        return serde_json::from_str(kept)
+            .map_err(|e| rusqlite::Error::FromSqlConversionFailure(37, Type::Text, e.into()));
+    }
+    columns_to_state(db, names, row)
+}
+
+pub(crate) fn columns_to_state(db: &Connection, names: &mut Names, row: &Stored) -> rusqlite::Result<State> {
+    let session = names.value_some(db, row.session)?;
+    let (place, source) = match row.source {
+        2 => (0, 2),
+        4 => (2, 0),
+        _ => (1, 1),
+    };
+    let mut detail = |id: Option<i64>| -> rusqlite::Result<Option<Ranked<String>>> {
+        let value = names.value_some(db, id)?;
+        Ok(value.map(|value| Ranked { by: place, ts: row.first_ts, session: session.clone(), value }))
+    };
+    let (project, branch, version) = (detail(row.project)?, detail(row.branch)?, detail(row.version)?);
+    let (agent, user, host) = (detail(row.agent)?, detail(row.user)?, detail(row.host)?);
+    let number = |value: Option<i64>| {
+        value.map(|value| Ranked { by: source, ts: row.ts, session: session.clone(), value })
+    };
+    let coarse = row.source == 4;
+    let tags = match names.value_some(db, row.tags)? {
+        Some(set) => serde_json::from_str(&set).unwrap_or_default(),
+        None => std::collections::BTreeSet::new(),
+    };
+    Ok(State {
+        snapshot: Snapshot {
+            sidechain: row.sidechain,
+            coarse,
+            ts: row.ts,
+            session: session.clone(),
+            uuid: row.uuid.clone(),
+            model: names.value_some(db, row.model)?,
+            usage: row.usage.clone(),
+        },
+        final_output: coarse.then_some(row.usage.output_tokens),
+        origin: Origin { ts: row.first_ts, anonymous: session.is_none(), session: session.clone() },
+        project,
+        branch,
+        version,
+        agent,
+        user,
+        host,
+        run: row.run.clone(),
+        cost: number(row.reported),
+        duration_ms: number(row.duration_ms),
+        ttft_ms: number(row.ttft_ms),
+        error: names.value_some(db, row.error)?,
+        tags,
+        mask: row.source,
+        simulated: row.simulated,
+    })
+}

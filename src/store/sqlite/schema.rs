@@ -1,0 +1,158 @@
+//! The tables, and how they came to be: migrations are only ever appended.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+/// Step `n` takes a ledger from version `n` to version `n + 1`.
+const MIGRATIONS: [&str; 1] = ["
+-- Every text that repeats: models, projects, sessions, tags, …
+CREATE TABLE names (
+  id    INTEGER PRIMARY KEY,
+  kind  INTEGER NOT NULL,
+  value TEXT NOT NULL,
+  UNIQUE (kind, value)
+) STRICT;
+
+-- One row per API request (kind 0), advisor call (1) or remainder (2).
+-- Rows of one identity group carry the id of its first row as group_id; the
+-- first row itself has none, and most groups have no other.
+CREATE TABLE requests (
+  id             INTEGER PRIMARY KEY,
+  group_id       INTEGER,
+  kind           INTEGER NOT NULL,
+  part           INTEGER NOT NULL,
+  counted        INTEGER NOT NULL,
+  ts             INTEGER NOT NULL,
+  first_ts       INTEGER NOT NULL,
+  message_id     TEXT,
+  request_id     TEXT,
+  uuid           TEXT,
+  sidechain      INTEGER NOT NULL,
+  session        INTEGER,
+  run            TEXT,
+  model          INTEGER,
+  project        INTEGER,
+  branch         INTEGER,
+  version        INTEGER,
+  agent          INTEGER,
+  source         INTEGER NOT NULL,
+  user           INTEGER,
+  host           INTEGER,
+  tags           INTEGER,
+  input          INTEGER NOT NULL,
+  output         INTEGER NOT NULL,
+  cache_read     INTEGER NOT NULL,
+  cache_write_5m INTEGER NOT NULL,
+  cache_write_1h INTEGER NOT NULL,
+  web_searches   INTEGER NOT NULL,
+  modifiers      INTEGER NOT NULL,
+  reported       INTEGER,
+  share          INTEGER,
+  calculated     INTEGER,
+  priced_as_of   INTEGER,
+  duration_ms    INTEGER,
+  ttft_ms        INTEGER,
+  error          INTEGER,
+  simulated      INTEGER NOT NULL,
+  -- What the columns do not say of a row's witnesses; see rows.rs.
+  state          TEXT
+) STRICT;
+CREATE INDEX requests_ts ON requests (ts);
+CREATE INDEX requests_session ON requests (session, ts) WHERE session IS NOT NULL;
+CREATE INDEX requests_run ON requests (run) WHERE run IS NOT NULL;
+CREATE INDEX requests_group ON requests (group_id) WHERE group_id IS NOT NULL;
+
+-- Hash of a message id, request id or line id: the identity group that knows it.
+CREATE TABLE request_keys (
+  key      INTEGER PRIMARY KEY,
+  group_id INTEGER NOT NULL
+) STRICT;
+
+-- The cells of groups that have more than one.
+CREATE TABLE cells (
+  group_id   INTEGER NOT NULL,
+  n          INTEGER NOT NULL,
+  message_id TEXT,
+  request_id TEXT,
+  uuid       TEXT,
+  state      TEXT NOT NULL,
+  PRIMARY KEY (group_id, n)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE runs (
+  id         TEXT PRIMARY KEY,
+  started_at INTEGER NOT NULL,
+  ended_at   INTEGER,
+  session    INTEGER,
+  simulated  INTEGER NOT NULL,
+  record     TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX runs_started ON runs (started_at);
+CREATE INDEX runs_session ON runs (session) WHERE session IS NOT NULL;
+
+CREATE TABLE rollups (
+  level           INTEGER NOT NULL,
+  dimension       INTEGER NOT NULL,
+  start           INTEGER NOT NULL,
+  name            INTEGER NOT NULL,
+  simulated       INTEGER NOT NULL,
+  requests        INTEGER NOT NULL,
+  errors          INTEGER NOT NULL,
+  input           INTEGER NOT NULL,
+  output          INTEGER NOT NULL,
+  cache_read      INTEGER NOT NULL,
+  cache_write_5m  INTEGER NOT NULL,
+  cache_write_1h  INTEGER NOT NULL,
+  web_searches    INTEGER NOT NULL,
+  cost_auto       INTEGER NOT NULL,
+  cost_calculated INTEGER NOT NULL,
+  cost_reported   INTEGER NOT NULL,
+  unpriced_auto   INTEGER NOT NULL,
+  unpriced_calculated INTEGER NOT NULL,
+  unpriced_reported   INTEGER NOT NULL,
+  first           INTEGER,
+  last            INTEGER,
+  durations       BLOB NOT NULL,
+  PRIMARY KEY (level, dimension, start, name, simulated)
+) STRICT, WITHOUT ROWID;
+"];
+
+/// Why a ledger cannot be brought to this program's version.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MigrateError {
+    #[error(
+        "written by a newer claude-cli (its version is {0}, this program knows {known}); upgrade claude-cli",
+        known = MIGRATIONS.len()
+    )]
+    Newer(i64),
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+fn version(db: &Connection) -> rusqlite::Result<i64> {
+    db.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+/// Refuses what a newer program wrote, and says whether migrations are due.
+pub(crate) fn is_current(db: &Connection) -> Result<bool, MigrateError> {
+    let found = version(db)?;
+    if found > MIGRATIONS.len() as i64 {
+        return Err(MigrateError::Newer(found));
+    }
+    Ok(found == MIGRATIONS.len() as i64)
+}
+
+/// Brings a ledger up to date. Several processes may try at once.
+pub(crate) fn migrate(db: &mut Connection) -> Result<(), MigrateError> {
+    if is_current(db)? {
+        return Ok(());
+    }
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Someone else may have been faster while we waited for the lock.
+    let from = usize::try_from(version(&tx)?).unwrap_or(0);
+    for step in MIGRATIONS.iter().skip(from) {
+        tx.execute_batch(step)?;
+    }
+    tx.pragma_update(None, "user_version", MIGRATIONS.len())?;
+    tx.commit()?;
+    Ok(())
+}
