@@ -29,17 +29,16 @@
 //! [`Error::is_timeout`] and the [exit code](Error::exit_code) a program
 //! should end with.
 
-#[cfg(feature = "analytics")]
-//pub mod analytics;
+
 pub mod client;
 mod error;
 pub mod pricing;
 #[cfg(feature = "server")]
-//pub mod simulate;
+pub mod simulate;
 #[cfg(feature = "analytics")]
 pub mod store;
 pub mod stream;
 
-//pub use client::{Client, ClientBuilder, MessageStream, QueryBuilder, Response};
-pub use error::{Error, ExitClass, Result};
+pub use client::{Client, ClientBuilder, MessageStream, QueryBuilder, Response};
+pub use error::{Error, ExitClass, Limit, Result};
 pub use stream::{Event, EventKind, MessageParser, StreamFormat, Usage};

@@ -1,7 +1,37 @@
 //! Running prompts: the [`Client`], its queries, and the backends behind them.
+//!
+//! | backend | what it runs on | what it needs |
+//! |---|---|---|
+//! | [`BackendKind::Claude`] | the `claude` program | the program on `PATH` |
+//! | [`BackendKind::Api`] | the Messages API | `ANTHROPIC_API_KEY` or `ANTHROPIC_AUTH_TOKEN` |
+//! | [`BackendKind::Simulated`] | a server within the process | nothing |
+//!
+//! All of them speak the `stream-json` language of the `claude` program.
 
+mod api;
 mod backend;
+mod builder;
+mod guard;
+mod limits;
+mod process;
+mod query;
 mod request;
+mod resolve;
+mod response;
+mod retry;
+#[cfg(feature = "server")]
+mod simulated;
+mod translate;
 
+pub use api::{ApiBackend, Credentials, DEFAULT_BASE_URL, messages_body};
 pub use backend::{Backend, EventSender, RunFuture};
+pub use builder::{Client, ClientBuilder};
+pub use process::{ClaudeBackend, claude_args};
+pub use query::{MessageStream, QueryBuilder};
 pub use request::{Limits, Request};
+pub use resolve::{BackendKind, find_claude};
+#[cfg(feature = "server")]
+pub(crate) use response::kind_of;
+pub use response::{Response, verdict};
+#[cfg(feature = "server")]
+pub use simulated::SimulatedBackend;

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Error, Event, EventKind, ExitClass, Usage,
     pricing::{self, PriceTable},
-    stream::{ApiEvent, ApiMessage, AssistantMessage, Delta, FinalUsage, Retry, RunResult, StreamEvent},
+    stream::{ApiEvent, ApiMessage, AssistantMessage, Delta, Retry, RunResult, StreamEvent},
 };
 
 /// The model name that the `claude` program gives its own error messages.
@@ -278,7 +278,7 @@ impl Recorder {
             }
             ApiEvent::MessageDelta { usage, .. } => {
                 if let Some(sight) = self.open.get_mut(parent) {
-                    finalise(&mut sight.witness.usage, usage);
+                    sight.witness.usage.finalise(usage);
                 }
             }
             ApiEvent::MessageStop => {
@@ -387,7 +387,7 @@ impl Recorder {
         let mut calculated = Some(0);
         let parts = seen.iter().map(|claim| (&claim.usage, claim.calculated));
         for (part, cost) in parts.chain(rest.iter().map(|r| (&r.usage, price(&r.model, &r.usage)))) {
-            add(&mut usage, part);
+            usage.add_counts(part);
             if !part.is_zero() {
                 calculated = calculated.zip(cost).map(|(sum, cost)| sum + cost);
             }
@@ -410,36 +410,6 @@ fn note(witness: &mut Witness, message: &ApiMessage) {
         witness.usage = usage.clone();
         witness.usage.fast |= fast;
     }
-}
-
-/// Takes in the final counts. They repeat the input side or leave it out, and
-/// may leave out how cache writes are split: what is not more is not news.
-fn finalise(usage: &mut Usage, last: &FinalUsage) {
-    let last = &last.usage;
-    usage.output_tokens = usage.output_tokens.max(last.output_tokens);
-    usage.input_tokens = usage.input_tokens.max(last.input_tokens);
-    usage.cache_read_tokens = usage.cache_read_tokens.max(last.cache_read_tokens);
-    let writes = |u: &Usage| u.cache_write_5m_tokens + u.cache_write_1h_tokens;
-    if writes(last) > writes(usage) {
-        usage.cache_write_5m_tokens = last.cache_write_5m_tokens;
-        usage.cache_write_1h_tokens = last.cache_write_1h_tokens;
-    }
-    usage.web_searches = usage.web_searches.max(last.web_searches);
-    usage.fast |= last.fast;
-    usage.us_inference |= last.us_inference;
-    usage.batch |= last.batch;
-    if usage.advisors.len() < last.advisors.len() {
-        usage.advisors.clone_from(&last.advisors);
-    }
-}
-
-fn add(sum: &mut Usage, usage: &Usage) {
-    sum.input_tokens += usage.input_tokens;
-    sum.output_tokens += usage.output_tokens;
-    sum.cache_read_tokens += usage.cache_read_tokens;
-    sum.cache_write_5m_tokens += usage.cache_write_5m_tokens;
-    sum.cache_write_1h_tokens += usage.cache_write_1h_tokens;
-    sum.web_searches += usage.web_searches;
 }
 
 fn first_line(text: &str) -> String {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::FinalUsage;
+
 /// The tokens and billed extras of one API request.
 ///
 /// The counts do not overlap: `input_tokens` are the uncached ones, and cache
@@ -62,6 +64,38 @@ impl Usage {
     #[must_use]
     pub const fn prompt_tokens(&self) -> u64 {
         self.input_tokens + self.cache_read_tokens + self.cache_write_5m_tokens + self.cache_write_1h_tokens
+    }
+
+    /// Adds the counts of `other`; what prices depend on stays as it is.
+    pub const fn add_counts(&mut self, other: &Self) {
+        self.input_tokens += other.input_tokens;
+        self.output_tokens += other.output_tokens;
+        self.cache_read_tokens += other.cache_read_tokens;
+        self.cache_write_5m_tokens += other.cache_write_5m_tokens;
+        self.cache_write_1h_tokens += other.cache_write_1h_tokens;
+        self.web_searches += other.web_searches;
+    }
+
+    /// Takes in the counts at the end of a message. They repeat the input side
+    /// or leave it out, and may leave out how cache writes are split: what is
+    /// not more than before is not news.
+    pub fn finalise(&mut self, last: &FinalUsage) {
+        let last = &last.usage;
+        self.output_tokens = self.output_tokens.max(last.output_tokens);
+        self.input_tokens = self.input_tokens.max(last.input_tokens);
+        self.cache_read_tokens = self.cache_read_tokens.max(last.cache_read_tokens);
+        let writes = |u: &Self| u.cache_write_5m_tokens + u.cache_write_1h_tokens;
+        if writes(last) > writes(self) {
+            self.cache_write_5m_tokens = last.cache_write_5m_tokens;
+            self.cache_write_1h_tokens = last.cache_write_1h_tokens;
+        }
+        self.web_searches = self.web_searches.max(last.web_searches);
+        self.fast |= last.fast;
+        self.us_inference |= last.us_inference;
+        self.batch |= last.batch;
+        if self.advisors.len() < last.advisors.len() {
+            self.advisors.clone_from(&last.advisors);
+        }
     }
 
     /// Whether nothing at all was consumed.

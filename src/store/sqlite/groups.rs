@@ -234,7 +234,7 @@ impl Group {
             for id in self.former.into_iter().chain([group_id]) {
                 db.prepare_cached("DELETE FROM cells WHERE group_id = ?1")?.execute([id])?;
             }
-            for (n, (key, state)) in self.cells.iter().enumerate() {
+            for (n, (key, state)) in (0_i64..).zip(&self.cells) {
                 db.prepare_cached(
                     "INSERT INTO cells (group_id, n, message_id, request_id, uuid, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 )?

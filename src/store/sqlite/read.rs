@@ -85,7 +85,7 @@ impl LedgerReader for SqliteLedger {
                     ],
                     runs::read,
                 )?
-                .collect()
+                .collect::<rusqlite::Result<Vec<Run>>>()
         };
         read().map_err(|e: rusqlite::Error| self.error(&e))
     }

@@ -120,7 +120,7 @@ impl Stored {
             "INSERT OR REPLACE INTO requests ({COLUMNS}) VALUES (?{})",
             ", ?".repeat(values.len() - 1)
         ))?
-        .insert(values)
+        .insert(&values[..])
     }
 
     pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {

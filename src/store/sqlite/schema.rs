@@ -152,7 +152,7 @@ pub(crate) fn migrate(db: &mut Connection) -> Result<(), MigrateError> {
     for step in MIGRATIONS.iter().skip(from) {
         tx.execute_batch(step)?;
     }
-    tx.pragma_update(None, "user_version", MIGRATIONS.len())?;
+    tx.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
     tx.commit()?;
     Ok(())
 }

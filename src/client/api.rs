@@ -1,0 +1,283 @@
+//! The Messages API as a backend.
+
+use std::{fmt, sync::Arc, sync::OnceLock, time::Duration};
+
+use reqwest::{
+    Response,
+    header::{HeaderMap, HeaderName, HeaderValue},
+};
+use serde_json::json;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Backend, EventSender, Request, RunFuture, limits::Deadlines, retry::Backoff, translate::Translator};
+use crate::{
+    Error, Result,
+    pricing::PriceTable,
+    stream::{Decoder, StreamFormat},
+};
+
+/// The public endpoint.
+pub const DEFAULT_BASE_URL: &str = "https://api.anthropic.com";
+/// The model where none is asked for.
+const DEFAULT_MODEL: &str = "sonnet";
+/// So much of an error's body is read.
+const ERROR_BODY_LIMIT: usize = 64 << 10;
+
+/// A secret for the API. It is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// An API key, sent as `x-api-key`.
+    Key(String),
+    /// A bearer token, sent as `authorization`.
+    Token(String),
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Key(_) => "Key(…)",
+            Self::Token(_) => "Token(…)",
+        })
+    }
+}
+
+impl Credentials {
+    fn header(&self) -> Result<(HeaderName, HeaderValue)> {
+        let (name, value) = match self {
+            Self::Key(key) => (HeaderName::from_static("x-api-key"), key.clone()),
+            Self::Token(token) => (HeaderName::from_static("authorization"), format!("Bearer {token}")),
+        };
+        let mut value = HeaderValue::from_str(value.trim())
+            .map_err(|_| Error::MissingCredentials("the key holds characters that no key has".to_owned()))?;
+        value.set_sensitive(true);
+        Ok((name, value))
+    }
+}
+
+/// Runs prompts through the Messages API.
+#[derive(Debug)]
+pub struct ApiBackend {
+    base_url: String,
+    credentials: Credentials,
+    /// Ignore the environment's proxies.
+    no_proxy: bool,
+    backoff: Backoff,
+    client: OnceLock<reqwest::Client>,
+}
+
+impl ApiBackend {
+    /// A backend for the API at `base_url`.
+    #[must_use]
+    pub fn new(base_url: impl Into<String>, credentials: Credentials) -> Self {
+        Self {
+            base_url: base_url.into().trim_end_matches('/').to_owned(),
+            credentials,
+            no_proxy: false,
+            backoff: Backoff::default(),
+            client: OnceLock::new(),
+        }
+    }
+
+    /// Ignores the environment's proxies.
+    #[must_use]
+    pub(crate) const fn without_proxy(mut self) -> Self {
+        self.no_proxy = true;
+        self
+    }
+
+    /// Waits `base` before the first retry, and twice as long before each next
+    /// one. Default: 500 ms.
+    #[must_use]
+    pub const fn backoff(mut self, base: Duration) -> Self {
+        self.backoff = Backoff { base };
+        self
+    }
+
+    fn client(&self) -> Result<reqwest::Client> {
+        if let Some(client) = self.client.get() {
+            return Ok(client.clone());
+        }
+        // Whoever embeds us may have chosen a provider already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("claude-cli/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(Duration::from_secs(30))
+            .tcp_nodelay(true);
+        if self.no_proxy {
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(|e| self.unreachable(&e))?;
+        Ok(self.client.get_or_init(|| client).clone())
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Error {
+        // The innermost cause says what happened; the outer ones repeat the URL.
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        Error::Connection { url: without_secrets(&self.base_url), message: cause.to_string() }
+    }
+
+    async fn exchange(&self, request: &Request, events: &EventSender) -> Result<()> {
+        let prices = PriceTable::embedded();
+        let asked = request.model.as_deref().unwrap_or(DEFAULT_MODEL);
+        let model = prices.resolve_alias(asked).to_owned();
+        let mut translator = Translator::new(&model, request.cwd.as_deref());
+        send(events, translator.init()).await?;
+
+        let mut deadlines = Deadlines::start(request.limits);
+        let response = tokio::select! {
+            response = self.ask(request, &model, events, &translator) => response?,
+            error = deadlines.reached() => return Err(error),
+        };
+        let request_id = header(response.headers(), "request-id");
+        translator.answered(request_id.clone());
+
+        let mut response = response;
+        let mut decoder = Decoder::new(StreamFormat::Sse);
+        loop {
+            let chunk = tokio::select! {
+                chunk = response.chunk() => chunk.map_err(|e| self.unreachable(&e))?,
+                error = deadlines.reached() => return Err(error),
+            };
+            let ended = chunk.is_none();
+            decoder.push(&chunk.unwrap_or_default());
+            while let Some(event) = if ended { decoder.finish() } else { decoder.next_event() } {
+                let event = event?;
+                deadlines.saw(&event);
+                for line in translator.translate(&event)? {
+                    tokio::select! {
+                        sent = send(events, line) => sent?,
+                        error = deadlines.total_reached() => return Err(error),
+                    }
+                }
+            }
+            if ended {
+                break;
+            }
+        }
+        let result = translator.result(prices).ok_or_else(|| Error::Connection {
+            url: without_secrets(&self.base_url),
+            message: format!(
+                "the connection closed in the middle of the answer{}",
+                request_id.map(|id| format!(" (request {id})")).unwrap_or_default()
+            ),
+        })?;
+        send(events, result).await
+    }
+
+    /// Sends the request until it is answered, or may not be sent again.
+    async fn ask(
+        &self,
+        request: &Request,
+        model: &str,
+        events: &EventSender,
+        translator: &Translator,
+    ) -> Result<Response> {
+        let client = self.client()?;
+        let body = messages_body(request, model);
+        let url = format!("{}/v1/messages", self.base_url);
+        let (name, value) = self.credentials.header()?;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let sent = client
+                .post(&url)
+                .header(name.clone(), value.clone())
+                .header("anthropic-version", "2023-06-01")
+                .header("accept", "text/event-stream")
+                .json(&body)
+                .send()
+                .await;
+            let (error, wait) = match sent {
+                Ok(response) if response.status().is_success() => return Ok(response),
+                Ok(response) => {
+                    let wait = super::retry::retry_after(response.headers());
+                    (api_error(response).await, wait)
+                }
+                Err(e) if e.is_builder() => {
+                    return Err(Error::Invalid(format!("`{}` is no base URL", without_secrets(&self.base_url))));
+                }
+                Err(e) => (self.unreachable(&e), None),
+            };
+            if attempt > request.retries || !super::retry::may_retry(&error) {
+                return Err(error);
+            }
+            let delay = self.backoff.delay(attempt, wait);
+            send(events, translator.retry(attempt, request.retries, delay, &error)).await?;
+            tokio::time::sleep_until(Instant::now() + delay).await;
+        }
+    }
+}
+
+impl Backend for ApiBackend {
+    fn name(&self) -> &'static str {
+        "api"
+    }
+
+    fn run(self: Arc<Self>, request: Request, events: EventSender, cancel: CancellationToken) -> RunFuture {
+        Box::pin(async move {
+            // Dropping the exchange closes its connection.
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => Err(Error::Interrupted),
+                () = events.closed() => Err(Error::Interrupted),
+                outcome = self.exchange(&request, &events) => outcome,
+            }
+        })
+    }
+}
+
+/// The body of `POST /v1/messages`.
+#[must_use]
+pub fn messages_body(request: &Request, model: &str) -> serde_json::Value {
+    let mut body = json!({
+        "model": model,
+        "max_tokens": request.max_tokens,
+        "stream": true,
+        "messages": [{ "role": "user", "content": request.prompt }],
+    });
+    if let Some(system) = &request.system {
+        body["system"] = json!(system);
+    }
+    body
+}
+
+async fn send(events: &EventSender, event: crate::Event) -> Result<()> {
+    events.send(event).await.map_err(|_| Error::Interrupted)
+}
+
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// The API's error, from its body where that is one.
+async fn api_error(mut response: Response) -> Error {
+    let status = response.status();
+    let request_id = header(response.headers(), "request-id");
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() > ERROR_BODY_LIMIT {
+            break;
+        }
+    }
+    let json: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+    let text = |name: &str| json["error"][name].as_str().map(str::to_owned);
+    Error::Api {
+        status: Some(status.as_u16()),
+        kind: text("type").unwrap_or_else(|| "api_error".to_owned()),
+        message: text("message").unwrap_or_else(|| status.canonical_reason().unwrap_or("no reason given").to_owned()),
+        request_id,
+    }
+}
+
+/// A URL without the password that some gateways want in it.
+fn without_secrets(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => format!("{}{}", &url[..scheme + 3], &url[at + 1..]),
+        _ => url.to_owned(),
+    }
+}

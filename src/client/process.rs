@@ -1,0 +1,281 @@
+//! The `claude` program as a backend.
+//!
+//! The program can hang before, in the middle of and after its answer, ignore
+//! signals, and leave processes behind. So it runs in a process group of its
+//! own under our own time limits, and when a run ends, the whole group is gone.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    process::{Child, ChildStderr, ChildStdout, Command},
+    task::JoinHandle,
+    time::{Instant, timeout, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Backend, EventSender, Request, RunFuture, guard::Guard, limits::Deadlines};
+use crate::{
+    Error, EventKind, Result,
+    stream::{Decoder, StreamFormat},
+};
+
+/// How long the program may take to exit once its result is there.
+const GRACE_AFTER_RESULT: Duration = Duration::from_secs(5);
+/// How long it may take to obey SIGTERM.
+const GRACE_AFTER_TERM: Duration = Duration::from_secs(2);
+/// How long the pipes of a group that was killed may take to drain.
+const GRACE_FOR_PIPES: Duration = Duration::from_secs(1);
+/// So much of the program's stderr is kept for an error message.
+const STDERR_KEPT: usize = 8 << 10;
+
+/// Runs prompts through the `claude` program.
+#[derive(Debug)]
+pub struct ClaudeBackend {
+    program: PathBuf,
+}
+
+impl ClaudeBackend {
+    /// A backend that runs `program`.
+    #[must_use]
+    pub const fn new(program: PathBuf) -> Self {
+        Self { program }
+    }
+}
+
+/// The arguments for the program: every option a single token, so that no
+/// value can be taken for an option; the prompt goes to its standard input.
+#[must_use]
+pub fn claude_args(request: &Request) -> Vec<String> {
+    let mut args = vec!["-p".to_owned()];
+    args.push(match request.format {
+        StreamFormat::Text => "--output-format=text".to_owned(),
+        StreamFormat::Json => "--output-format=json".to_owned(),
+        _ => "--output-format=stream-json".to_owned(),
+    });
+    if !matches!(request.format, StreamFormat::Text | StreamFormat::Json) {
+        args.extend(["--verbose".to_owned(), "--include-partial-messages".to_owned()]);
+    }
+    args.extend(request.model.iter().map(|model| format!("--model={model}")));
+    args.extend(request.system.iter().map(|system| format!("--system-prompt={system}")));
+    args.extend(request.claude_args.iter().cloned());
+    args
+}
+
+impl Backend for ClaudeBackend {
+    fn name(&self) -> &'static str {
+        "claude"
+    }
+
+    fn run(self: Arc<Self>, request: Request, events: EventSender, cancel: CancellationToken) -> RunFuture {
+        Box::pin(async move {
+            let mut running = Running::start(&self.program, &request)?;
+            let outcome = running.stream(&request, &events, &cancel).await;
+            running.end(outcome).await
+        })
+    }
+}
+
+/// What the reading of the program's output came to.
+struct Reading {
+    /// Whether a result line came; whether it says that the run succeeded.
+    result: Option<bool>,
+    /// The program ended by itself.
+    status: Option<ExitStatus>,
+    /// Lines that were no JSON.
+    skipped: u64,
+}
+
+struct Running {
+    program: String,
+    child: Child,
+    group: Option<Pid>,
+    guard: Option<Guard>,
+    stdout: ChildStdout,
+    stderr: JoinHandle<String>,
+    format: StreamFormat,
+}
+
+impl Running {
+    fn start(program: &Path, request: &Request) -> Result<Self> {
+        let name = program.display().to_string();
+        let fail = |message: String| Error::Process { program: name.clone(), message, stderr: String::new() };
+        let mut command = Command::new(program);
+        command
+            .args(claude_args(request))
+            .envs(&request.env)
+            // Set when we run inside of a session; the program then refuses to start.
+            .env_remove("CLAUDECODE")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        if let Some(cwd) = &request.cwd {
+            command.current_dir(cwd);
+        }
+        let mut child = command.spawn().map_err(|e| fail(format!("cannot start it: {e}")))?;
+        let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        let (Some(mut stdin), Some(stdout), Some(stderr)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(fail("its pipes are missing".to_owned()));
+        };
+        let prompt = request.prompt.clone();
+        // A program that does not read its prompt closes the pipe: not an error here.
+        tokio::spawn(async move {
+            let _ = stdin.write_all(prompt.as_bytes()).await;
+        });
+        Ok(Self {
+            guard: group.and_then(Guard::over),
+            program: name,
+            child,
+            group,
+            stdout,
+            stderr: tokio::spawn(tail(stderr)),
+            format: request.format,
+        })
+    }
+
+    /// Reads events until the program ends or has to be ended.
+    async fn stream(
+        &mut self,
+        request: &Request,
+        events: &EventSender,
+        cancel: &CancellationToken,
+    ) -> Result<Reading> {
+        let mut reading = Reading { result: None, status: None, skipped: 0 };
+        let mut decoder = Decoder::new(self.format);
+        let mut deadlines = Deadlines::start(request.limits);
+        let mut open = true;
+        while open {
+            let after_result = reading.result.is_some();
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Err(Error::Interrupted),
+                () = events.closed() => return Err(Error::Interrupted),
+                read = self.stdout.read_buf(decoder.buffer_mut()) => {
+                    open = read.map_err(|e| Error::io(format!("reading from {}", self.program), e))? > 0;
+                }
+                status = self.child.wait(), if reading.status.is_none() => {
+                    reading.status = Some(status.map_err(|e| Error::io(format!("waiting for {}", self.program), e))?);
+                    // What it left behind may hold the pipes open.
+                    self.signal(Signal::KILL);
+                    deadlines.finish_within(GRACE_FOR_PIPES);
+                }
+                error = deadlines.reached() => {
+                    // Its result is there, or it is gone: no limit was missed.
+                    if after_result || reading.status.is_some() { break }
+                    return Err(error);
+                }
+            }
+            loop {
+                let next = if open { decoder.next_event() } else { decoder.finish() };
+                let event = match next {
+                    None => break,
+                    Some(Ok(event)) => event,
+                    Some(Err(Error::Parse { .. })) => {
+                        reading.skipped += 1;
+                        continue;
+                    }
+                    Some(Err(e)) => return Err(e),
+                };
+                deadlines.saw(&event);
+                if let EventKind::Result(result) = event.kind() {
+                    reading.result = Some(!result.is_error);
+                    deadlines.finish_within(GRACE_AFTER_RESULT);
+                }
+                tokio::select! {
+                    biased;
+                    sent = events.send(event) => sent.map_err(|_| Error::Interrupted)?,
+                    () = cancel.cancelled() => return Err(Error::Interrupted),
+                    error = deadlines.total_reached() => return Err(error),
+                }
+            }
+        }
+        if reading.status.is_none() {
+            // Its output is closed: it is about to exit, or never will.
+            let until = deadlines.end().unwrap_or_else(|| Instant::now() + GRACE_AFTER_RESULT);
+            if let Ok(status) = timeout_at(until.max(Instant::now()), self.child.wait()).await {
+                reading.status = Some(status.map_err(|e| Error::io(format!("waiting for {}", self.program), e))?);
+            }
+        }
+        Ok(reading)
+    }
+
+    /// Makes sure that nothing is left, and says how it went.
+    async fn end(mut self, outcome: Result<Reading>) -> Result<()> {
+        if !matches!(&outcome, Ok(Reading { status: Some(_), .. })) {
+            self.terminate().await;
+        }
+        self.signal(Signal::KILL);
+        if let Some(guard) = self.guard.take() {
+            guard.disarm();
+        }
+        let reading = outcome?;
+        let (result, status, skipped) = (reading.result, reading.status, reading.skipped);
+        let exited = |status: ExitStatus| match status.code() {
+            Some(code) => format!("exited with code {code}"),
+            None => status.to_string(),
+        };
+        let message = match (result, status) {
+            // Killed after its result, or an error it has told of: the result stands.
+            (Some(_), None) | (Some(false), _) => return Ok(()),
+            (Some(true), Some(status)) if status.success() => return Ok(()),
+            (Some(true), Some(status)) => format!("reported success, but {}", exited(status)),
+            (None, Some(_)) if !matches!(self.format, StreamFormat::StreamJson) => return Ok(()),
+            (None, Some(status)) => format!("{} without a result{}", exited(status), noise(skipped)),
+            (None, None) => format!("closed its output without a result and had to be killed{}", noise(skipped)),
+        };
+        let stderr = timeout(GRACE_FOR_PIPES, &mut self.stderr).await;
+        let stderr = stderr.ok().and_then(Result::ok).unwrap_or_default();
+        Err(Error::Process { program: self.program, message, stderr })
+    }
+
+    async fn terminate(&mut self) {
+        self.signal(Signal::TERM);
+        if timeout(GRACE_AFTER_TERM, self.child.wait()).await.is_err() {
+            self.signal(Signal::KILL);
+            // Nothing survives SIGKILL; this reaps it.
+            let _ = self.child.wait().await;
+        }
+    }
+
+    /// Signals the whole group. That it is gone already is no error.
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.group {
+            let _ = kill_process_group(group, signal);
+        }
+    }
+}
+
+fn noise(skipped: u64) -> String {
+    match skipped {
+        0 => String::new(),
+        n => format!(" ({n} lines of its output were no JSON)"),
+    }
+}
+
+/// Reads stderr to its end, so that the program never blocks on it, and keeps
+/// the last of it.
+async fn tail(mut stderr: ChildStderr) -> String {
+    let mut kept = Vec::new();
+    let mut chunk = [0; 4096];
+    while let Ok(n) = stderr.read(&mut chunk).await {
+        if n == 0 {
+            break;
+        }
+        kept.extend_from_slice(&chunk[..n]);
+        if kept.len() > 2 * STDERR_KEPT {
+            kept.drain(..kept.len() - STDERR_KEPT);
+        }
+    }
+    let from = kept.len().saturating_sub(STDERR_KEPT);
+    String::from_utf8_lossy(&kept[from..]).trim().to_owned()
+}

@@ -1,0 +1,92 @@
+//! What to answer to a conversation.
+
+use serde_json::{Value, json};
+
+use super::{Config, Reply};
+
+/// One content block of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Block {
+    Thinking(String),
+    Text(String),
+    ToolUse { name: String, input: String },
+}
+
+impl Block {
+    /// What is streamed of it.
+    pub(super) fn content(&self) -> &str {
+        match self {
+            Self::Thinking(text) | Self::Text(text) | Self::ToolUse { input: text, .. } => text,
+        }
+    }
+}
+
+/// The blocks of the answer to a request.
+pub(super) fn blocks(config: &Config, request: &Value) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    if let Some(call) = next_call(config, request) {
+        blocks.push(call);
+        return blocks;
+    }
+    blocks.extend(config.thinking.clone().map(Block::Thinking));
+    blocks.push(Block::Text(match &config.reply {
+        Reply::Text(text) => text.clone(),
+        Reply::Echo => last_user_text(request),
+    }));
+    blocks
+}
+
+/// The next tool call of the main conversation, if one is left.
+fn next_call(config: &Config, request: &Value) -> Option<Block> {
+    let messages = request["messages"].as_array()?;
+    let tools = request["tools"].as_array()?;
+    let offered = |name: &str| tools.iter().any(|tool| tool["name"] == name);
+    if let Some(prompt) = &config.subagent
+        && texts(messages.first()?).any(|text| text.contains(prompt.as_str()))
+    {
+        // The subagent's own conversation: it just answers.
+        return None;
+    }
+    let done = messages.iter().flat_map(content).filter(|block| block["type"] == "tool_result").count();
+    let mut calls: Vec<Block> = Vec::new();
+    if let Some(prompt) = &config.subagent {
+        let name = ["Task", "Agent"].into_iter().find(|name| offered(name))?;
+        let input = json!({ "description": "a simulated task", "prompt": prompt, "subagent_type": "general-purpose" });
+        calls.push(Block::ToolUse { name: name.to_owned(), input: input.to_string() });
+    }
+    calls.extend(
+        config
+            .tools
+            .iter()
+            .filter(|tool| offered(&tool.name))
+            .map(|tool| Block::ToolUse { name: tool.name.clone(), input: tool.input.to_string() }),
+    );
+    calls.into_iter().nth(done)
+}
+
+fn content(message: &Value) -> impl Iterator<Item = &Value> {
+    message["content"].as_array().into_iter().flatten()
+}
+
+fn texts(message: &Value) -> impl Iterator<Item = &str> {
+    message["content"].as_str().into_iter().chain(content(message).filter_map(|block| block["text"].as_str()))
+}
+
+fn last_user_text(request: &Value) -> String {
+    let messages = request["messages"].as_array();
+    let users = messages.into_iter().flatten().rev().filter(|message| message["role"] == "user");
+    users.flat_map(|message| texts(message).last()).next().unwrap_or_default().to_owned()
+}
+
+/// Characters of everything the model is sent, for the count of input tokens.
+pub(super) fn prompt_chars(request: &Value) -> u64 {
+    fn chars(value: &Value) -> u64 {
+        match value {
+            Value::String(text) => text.chars().count() as u64,
+            Value::Array(values) => values.iter().map(chars).sum(),
+            Value::Object(fields) => fields.iter().filter(|(name, _)| *name != "type").map(|(_, v)| chars(v)).sum(),
+            _ => 0,
+        }
+    }
+    chars(&request["messages"]) + chars(&request["system"]) + chars(&request["tools"])
+}
