@@ -29,7 +29,8 @@
 //! [`Error::is_timeout`] and the [exit code](Error::exit_code) a program
 //! should end with.
 
-
+#[cfg(feature = "analytics")]
+pub mod analytics;
 pub mod client;
 mod error;
 pub mod pricing;

@@ -1,0 +1,42 @@
+//! Where local hours, days, weeks and months begin.
+
+use jiff::{Span, Timestamp, ZonedDateTime, civil::{Date, Weekday}, tz::TimeZone};
+
+/// A moment (UTC milliseconds) in a zone. What lies beyond the calendar is its end.
+pub(super) fn local(tz: &TimeZone, ts: i64) -> ZonedDateTime {
+    let end = if ts < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_millisecond(ts).unwrap_or(end).to_zoned_datetime(tz.clone())
+}
+
+/// Where a day starts: midnight, or the first moment after it where the clocks
+/// jump over midnight.
+fn start_of(date: Date, tz: &TimeZone, otherwise: i64) -> i64 {
+    date.to_zoned_datetime(tz.clone()).map_or(otherwise, |start| start.timestamp().as_millisecond())
+}
+
+/// The start of the local day of `ts`, or of the day so many days later.
+pub(super) fn midnight(tz: &TimeZone, ts: i64, days: i64) -> i64 {
+    let date = local(tz, ts).date();
+    let end = if days < 0 { i64::MIN } else { i64::MAX };
+    match days {
+        0 => start_of(date, tz, ts),
+        _ => date.checked_add(Span::new().days(days)).map_or(end, |date| start_of(date, tz, end)),
+    }
+}
+
+/// The start of the local week of `ts`; weeks start on Monday.
+pub(super) fn monday(tz: &TimeZone, ts: i64) -> i64 {
+    let back = local(tz, ts).date().weekday().since(Weekday::Monday);
+    midnight(tz, ts, -i64::from(back))
+}
+
+/// The start of the local month of `ts`.
+pub(super) fn month(tz: &TimeZone, ts: i64) -> i64 {
+    start_of(local(tz, ts).date().first_of_month(), tz, ts)
+}
+
+/// The start of the local hour of `ts`.
+pub(super) fn hour(tz: &TimeZone, ts: i64) -> i64 {
+    let at = local(tz, ts);
+    ts - (i64::from(at.minute()) * 60_000 + i64::from(at.second()) * 1000 + i64::from(at.millisecond()))
+}
