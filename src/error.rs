@@ -213,7 +213,10 @@ impl Error {
             Self::MissingCredentials(_) => true,
             Self::Api { status, kind, .. } => {
                 matches!(status, Some(401 | 403))
-                    || matches!(kind.as_str(), "authentication_error" | "permission_error" | "authentication_failed")
+                    || matches!(
+                        kind.as_str(),
+                        "authentication_error" | "permission_error" | "authentication_failed"
+                    )
             }
             _ => false,
         }
@@ -225,7 +228,10 @@ impl Error {
         match self {
             Self::Api { status, kind, .. } => {
                 matches!(status, Some(429 | 529))
-                    || matches!(kind.as_str(), "rate_limit_error" | "overloaded_error" | "rate_limit" | "overloaded")
+                    || matches!(
+                        kind.as_str(),
+                        "rate_limit_error" | "overloaded_error" | "rate_limit" | "overloaded"
+                    )
             }
             _ => false,
         }

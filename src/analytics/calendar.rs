@@ -1,6 +1,10 @@
 //! Where local hours, days, weeks and months begin.
 
-use jiff::{Span, Timestamp, ZonedDateTime, civil::{Date, Weekday}, tz::TimeZone};
+use jiff::{
+    Span, Timestamp, ZonedDateTime,
+    civil::{Date, Weekday},
+    tz::TimeZone,
+};
 
 /// A moment (UTC milliseconds) in a zone. What lies beyond the calendar is its end.
 pub(super) fn local(tz: &TimeZone, ts: i64) -> ZonedDateTime {

@@ -269,7 +269,8 @@ async fn api_error(mut response: Response) -> Error {
     Error::Api {
         status: Some(status.as_u16()),
         kind: text("type").unwrap_or_else(|| "api_error".to_owned()),
-        message: text("message").unwrap_or_else(|| status.canonical_reason().unwrap_or("no reason given").to_owned()),
+        message: text("message")
+            .unwrap_or_else(|| status.canonical_reason().unwrap_or("no reason given").to_owned()),
         request_id,
     }
 }

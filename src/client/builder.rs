@@ -221,7 +221,8 @@ impl ClientBuilder {
         if let Some(custom) = &self.custom {
             return Ok(Arc::clone(custom));
         }
-        let claude = || self.claude.clone().or_else(find_claude).map(|path| Arc::new(ClaudeBackend::new(path)) as _);
+        let claude =
+            || self.claude.clone().or_else(find_claude).map(|path| Arc::new(ClaudeBackend::new(path)) as _);
         let api = || {
             let url = self.base_url.clone().unwrap_or_else(base_url);
             let credentials = self.credentials.clone().or_else(credentials)?;

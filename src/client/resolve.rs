@@ -41,9 +41,11 @@ impl FromStr for BackendKind {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        Self::ALL.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind).ok_or_else(|| {
-            Error::Invalid(format!("`{name}` is no backend: use auto, claude, api or simulated"))
-        })
+        Self::ALL
+            .iter()
+            .find(|(_, known)| *known == name)
+            .map(|(kind, _)| *kind)
+            .ok_or_else(|| Error::Invalid(format!("`{name}` is no backend: use auto, claude, api or simulated")))
     }
 }
 

@@ -105,7 +105,11 @@ impl Collector {
                 self.response.session_id.clone_from(&init.session_id);
                 self.response.model = init.model.as_deref().map(|model| normalize(model).name);
             }
-            EventKind::Stream(StreamEvent { event: ApiEvent::MessageStart(message), parent_tool_use_id: None, .. }) => {
+            EventKind::Stream(StreamEvent {
+                event: ApiEvent::MessageStart(message),
+                parent_tool_use_id: None,
+                ..
+            }) => {
                 self.response.model = message.model.as_deref().map(|model| normalize(model).name);
             }
             EventKind::Retry(_) => self.response.attempts += 1,

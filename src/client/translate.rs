@@ -1,6 +1,9 @@
 //! The Messages API's events in the language of the `claude` program.
 
-use std::{path::Path, time::{Duration, Instant}};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use serde_json::{Value, json};

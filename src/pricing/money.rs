@@ -16,7 +16,8 @@ pub(crate) fn parse_scaled(text: &str, scale: u32) -> Option<i128> {
         None => (text, 0),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    if (whole.is_empty() && fraction.is_empty()) || !(whole.bytes().chain(fraction.bytes())).all(|b| b.is_ascii_digit())
+    if (whole.is_empty() && fraction.is_empty())
+        || !(whole.bytes().chain(fraction.bytes())).all(|b| b.is_ascii_digit())
     {
         return None;
     }
@@ -24,7 +25,8 @@ pub(crate) fn parse_scaled(text: &str, scale: u32) -> Option<i128> {
     for byte in whole.bytes().chain(fraction.bytes()) {
         digits = digits.checked_mul(10)?.checked_add(i128::from(byte - b'0'))?;
     }
-    let shift = i32::try_from(scale).ok()?.checked_add(exponent)?.checked_sub(i32::try_from(fraction.len()).ok()?)?;
+    let shift =
+        i32::try_from(scale).ok()?.checked_add(exponent)?.checked_sub(i32::try_from(fraction.len()).ok()?)?;
     let value = if digits == 0 {
         0
     } else if shift >= 0 {

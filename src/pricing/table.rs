@@ -244,7 +244,8 @@ impl ModelPrice {
 
     /// Femto-dollars for a request's tokens, before multipliers.
     fn tokens(&self, usage: &Usage) -> Option<i128> {
-        let tier = self.tiers.iter().rev().find(|(above, _)| usage.prompt_tokens() > *above).map(|(_, rates)| rates);
+        let tier =
+            self.tiers.iter().rev().find(|(above, _)| usage.prompt_tokens() > *above).map(|(_, rates)| rates);
         let rates = match (usage.batch, tier) {
             (false, None) => self.base.clone(),
             (false, Some(tier)) => tier.clone(),

@@ -35,8 +35,9 @@ pub struct Config {
     pub cache_write_5m_tokens: u64,
     /// Reported 1-hour cache writes. Default 0.
     pub cache_write_1h_tokens: u64,
-    /// Draws ids and errors. The same seed and requests give the same answers.
-    pub seed: u64,
+    /// Draws ids and errors: the same seed and requests give the same answers.
+    /// Default: another one every time, so that no two requests share an id.
+    pub seed: Option<u64>,
     /// A file that gets a JSON line for every request.
     pub log: Option<PathBuf>,
     /// Whether that log holds prompts. Keys are never in it.
@@ -46,7 +47,9 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            reply: Reply::Text("Hello! I am the simulated model: my words are made up, but every token is counted.".into()),
+            reply: Reply::Text(
+                "Hello! I am the simulated model: my words are made up, but every token is counted.".into(),
+            ),
             ttft: Duration::from_millis(50),
             token_interval: Duration::from_millis(10),
             chunk_chars: 4,
@@ -60,7 +63,7 @@ impl Default for Config {
             cache_read_tokens: 0,
             cache_write_5m_tokens: 0,
             cache_write_1h_tokens: 0,
-            seed: 0,
+            seed: None,
             log: None,
             log_bodies: false,
         }

@@ -51,7 +51,8 @@ fn next_call(config: &Config, request: &Value) -> Option<Block> {
     let mut calls: Vec<Block> = Vec::new();
     if let Some(prompt) = &config.subagent {
         let name = ["Task", "Agent"].into_iter().find(|name| offered(name))?;
-        let input = json!({ "description": "a simulated task", "prompt": prompt, "subagent_type": "general-purpose" });
+        let input =
+            json!({ "description": "a simulated task", "prompt": prompt, "subagent_type": "general-purpose" });
         calls.push(Block::ToolUse { name: name.to_owned(), input: input.to_string() });
     }
     calls.extend(
@@ -84,7 +85,9 @@ pub(super) fn prompt_chars(request: &Value) -> u64 {
         match value {
             Value::String(text) => text.chars().count() as u64,
             Value::Array(values) => values.iter().map(chars).sum(),
-            Value::Object(fields) => fields.iter().filter(|(name, _)| *name != "type").map(|(_, v)| chars(v)).sum(),
+            Value::Object(fields) => {
+                fields.iter().filter(|(name, _)| *name != "type").map(|(_, v)| chars(v)).sum()
+            }
             _ => 0,
         }
     }

@@ -1,7 +1,6 @@
 //! The server: routes, streams and its life.
 
 use std::{
-    convert::Infallible,
     net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
@@ -66,7 +65,7 @@ impl Server {
         let addr = listener.local_addr().map_err(|e| Error::io("cannot read the address", e))?;
         let shared = Arc::new(Shared {
             requests: AtomicU64::new(0),
-            random: Mutex::new(fastrand::Rng::with_seed(config.seed)),
+            random: Mutex::new(config.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)),
             log: Log::open(config.log.as_deref())?,
             config,
         });
@@ -206,7 +205,8 @@ async fn messages(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, b
         if let Some(after) = plan.retry_after {
             let headers = response.headers_mut();
             headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs()));
-            headers.insert("retry-after-ms", HeaderValue::from(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)));
+            headers
+                .insert("retry-after-ms", HeaderValue::from(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)));
         }
         return response;
     }
@@ -258,7 +258,7 @@ struct Sending {
 /// The connection breaks: hyper closes it without the end that HTTP promises.
 #[derive(Debug, thiserror::Error)]
 #[error("the simulator was told to break the connection")]
-struct Cut(#[source] Option<Infallible>);
+struct Cut;
 
 impl Sending {
     async fn next(mut self) -> Option<(Result<Bytes, Cut>, Self)> {
@@ -269,7 +269,7 @@ impl Sending {
         if step.content && self.shared.config.cut_after == Some(self.pieces) {
             // What was sent so far must leave before the connection breaks.
             sleep(std::time::Duration::from_millis(20)).await;
-            return Some((Err(Cut(None)), self));
+            return Some((Err(Cut), self));
         }
         if !step.wait.is_zero() {
             sleep(step.wait).await;

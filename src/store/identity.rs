@@ -7,10 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    Witness,
-    state::State,
-};
+use super::{Witness, state::State};
 
 /// The ids a sight knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -59,16 +59,8 @@ pub enum Dimension {
 
 impl Dimension {
     /// All dimensions.
-    pub const ALL: [Self; 8] = [
-        Self::All,
-        Self::Model,
-        Self::Project,
-        Self::Agent,
-        Self::Source,
-        Self::User,
-        Self::Host,
-        Self::Tag,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::All, Self::Model, Self::Project, Self::Agent, Self::Source, Self::User, Self::Host, Self::Tag];
 }
 
 /// Whether what the simulated backend did counts.

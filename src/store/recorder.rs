@@ -269,7 +269,10 @@ impl Recorder {
                     self.hand_over(unfinished);
                 }
             }
-            ApiEvent::ContentBlockDelta { delta: Delta::Text(_) | Delta::Thinking(_) | Delta::InputJson(_), .. } => {
+            ApiEvent::ContentBlockDelta {
+                delta: Delta::Text(_) | Delta::Thinking(_) | Delta::InputJson(_),
+                ..
+            } => {
                 if let Some(sight) = self.open.get_mut(parent)
                     && sight.witness.ttft_ms.is_none()
                 {
@@ -317,7 +320,8 @@ impl Recorder {
             return;
         }
         let known = self.seen.get(&id).cloned();
-        let mut sight = known.clone().unwrap_or_else(|| Sight { witness: self.witness(parent.as_ref()), asked_at: None });
+        let mut sight =
+            known.clone().unwrap_or_else(|| Sight { witness: self.witness(parent.as_ref()), asked_at: None });
         if sight.witness.request_id.is_none() {
             sight.witness.request_id.clone_from(&line.request_id);
         }

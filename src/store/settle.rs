@@ -87,8 +87,8 @@ fn left_over<'a>(total: &Usage, known: impl Iterator<Item = &'a Usage>) -> Usage
     left.input_tokens = total.input_tokens.saturating_sub(seen.input_tokens);
     left.output_tokens = total.output_tokens.saturating_sub(seen.output_tokens);
     left.cache_read_tokens = total.cache_read_tokens.saturating_sub(seen.cache_read_tokens);
-    left.cache_write_5m_tokens = (total.cache_write_5m_tokens + total.cache_write_1h_tokens)
-        .saturating_sub(seen.cache_write_5m_tokens);
+    left.cache_write_5m_tokens =
+        (total.cache_write_5m_tokens + total.cache_write_1h_tokens).saturating_sub(seen.cache_write_5m_tokens);
     left.web_searches = total.web_searches.saturating_sub(seen.web_searches);
     left
 }

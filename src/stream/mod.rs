@@ -12,10 +12,10 @@ mod sse;
 mod usage;
 mod wire;
 
-pub use decoder::{Decoder, DEFAULT_LINE_LIMIT};
+pub use decoder::{DEFAULT_LINE_LIMIT, Decoder};
 pub use event::{
-    ApiEvent, ApiMessage, AssistantMessage, ContentBlock, Delta, Event, EventKind, FinalUsage, Init, ModelUsage, Retry,
-    RunResult, StreamEvent, UserMessage,
+    ApiEvent, ApiMessage, AssistantMessage, ContentBlock, Delta, Event, EventKind, FinalUsage, Init, ModelUsage,
+    Retry, RunResult, StreamEvent, UserMessage,
 };
 pub use parser::{MessageParser, StreamFormat};
 pub use usage::{AdvisorUsage, Usage};

@@ -9,8 +9,8 @@ use super::{
     ApiEvent, ApiMessage, AssistantMessage, ContentBlock, Delta, Event, EventKind, FinalUsage, Init, ModelUsage,
     Retry, RunResult, StreamEvent, UserMessage,
     wire::{
-        self, Api, BlockFields, DeltaFields, ErrorFields, Field, Line, MessageFields, ModelUsageFields, UsageFields,
-        count, read, read_or_default, small, status, text, usd_nanos,
+        self, Api, BlockFields, DeltaFields, ErrorFields, Field, Line, MessageFields, ModelUsageFields,
+        UsageFields, count, read, read_or_default, small, status, text, usd_nanos,
     },
 };
 use crate::{Error, Result};
@@ -134,8 +134,14 @@ fn event_kind(line: &Line<'_>, bytes: &[u8]) -> EventKind {
             parent_tool_use_id: text(line.parent_tool_use_id),
         }),
         "result" => EventKind::Result(Box::new(result(line))),
-        "message_start" | "message_delta" | "message_stop" | "content_block_start" | "content_block_delta"
-        | "content_block_stop" | "ping" | "error" => {
+        "message_start"
+        | "message_delta"
+        | "message_stop"
+        | "content_block_start"
+        | "content_block_delta"
+        | "content_block_stop"
+        | "ping"
+        | "error" => {
             let api = serde_json::from_slice::<Api<'_>>(bytes).unwrap_or_default();
             EventKind::Stream(StreamEvent::bare(api.event()))
         }
@@ -197,7 +203,8 @@ fn result(line: &Line<'_>) -> RunResult {
         cost_nanos: usd_nanos(line.total_cost_usd),
         usage: read::<UsageFields<'_>>(line.usage).map(|usage| usage.usage()),
         model_usage: models.into_iter().map(|(model, raw)| model_usage(model, raw)).collect(),
-        permission_denials: read::<Vec<&RawValue>>(line.permission_denials).map_or(0, |denied| denied.len() as u64),
+        permission_denials: read::<Vec<&RawValue>>(line.permission_denials)
+            .map_or(0, |denied| denied.len() as u64),
         stop_reason: text(line.stop_reason),
         uuid: text(line.uuid),
     }

@@ -150,8 +150,7 @@ impl Group {
                 db.prepare_cached("SELECT message_id, request_id, uuid, state FROM cells WHERE group_id = ?1")?;
             let mut found = statement.query([id])?;
             while let Some(row) = found.next()? {
-                let key =
-                    CellKey { message_id: row.get(0)?, request_id: row.get(1)?, uuid: row.get(2)? };
+                let key = CellKey { message_id: row.get(0)?, request_id: row.get(1)?, uuid: row.get(2)? };
                 let state: String = row.get(3)?;
                 let state = serde_json::from_str(&state).map_err(|e| {
                     rusqlite::Error::FromSqlConversionFailure(3, rusqlite::types::Type::Text, e.into())

@@ -113,11 +113,9 @@ impl SqliteLedger {
             return Ok(None);
         }
         let fail = |message: String| Error::Store { path: path.display().to_string(), message };
-        let db = Connection::open_with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )
-        .map_err(|e| fail(e.to_string()))?;
+        let db =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+                .map_err(|e| fail(e.to_string()))?;
         db.busy_timeout(BUSY_TIMEOUT).map_err(|e| fail(e.to_string()))?;
         match schema::is_current(&db) {
             Ok(true) => Ok(Some(Self::over(db, path))),
@@ -152,11 +150,6 @@ impl SqliteLedger {
 
     fn error(&self, e: &rusqlite::Error) -> Error {
         Error::Store { path: self.path.display().to_string(), message: e.to_string() }
-    }
-
-    /// How long [`append`](Ledger::append) waits for another writer.
-    pub(crate) fn set_patience(&self, patience: Duration) -> Result<()> {
-        self.db.busy_timeout(patience).map_err(|e| self.error(&e))
     }
 
     fn append_inner(&mut self, batch: &Batch) -> rusqlite::Result<()> {

@@ -236,4 +236,3 @@ fn first_and_last(db: &Connection, id: CellId) -> rusqlite::Result<(Option<i64>,
     ))?
     .query_row((id.start, id.start + level.millis(), id.simulated, id.name), |row| Ok((row.get(0)?, row.get(1)?)))
 }
-

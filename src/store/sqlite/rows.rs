@@ -269,9 +269,8 @@ pub(crate) fn columns_to_state(db: &Connection, names: &mut Names, row: &Stored)
     };
     let (project, branch, version) = (detail(row.project)?, detail(row.branch)?, detail(row.version)?);
     let (agent, user, host) = (detail(row.agent)?, detail(row.user)?, detail(row.host)?);
-    let number = |value: Option<i64>| {
-        value.map(|value| Ranked { by: source, ts: row.ts, session: session.clone(), value })
-    };
+    let number =
+        |value: Option<i64>| value.map(|value| Ranked { by: source, ts: row.ts, session: session.clone(), value });
     let coarse = row.source == 4;
     let tags = match names.value_some(db, row.tags)? {
         Some(set) => serde_json::from_str(&set).unwrap_or_default(),

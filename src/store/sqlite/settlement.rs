@@ -159,9 +159,11 @@ fn rows_of(db: &Connection, names: &mut Names, run: &Run) -> rusqlite::Result<Ve
         ))?
         .query_map((session, run.started_at, ended_at + WINDOW_SLACK_MS), Stored::read)?
         .collect::<Result<_, _>>()?;
-    rows.extend(unseen.into_iter().filter(|row| {
-        billed(row) && claimant(&others, row.ts).is_some_and(|first| first.id == run.id)
-    }));
+    rows.extend(
+        unseen
+            .into_iter()
+            .filter(|row| billed(row) && claimant(&others, row.ts).is_some_and(|first| first.id == run.id)),
+    );
     Ok(rows)
 }
 

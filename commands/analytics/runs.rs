@@ -1,0 +1,120 @@
+//! `claude-cli analytics runs`: what this program ran.
+
+use std::process::ExitCode;
+
+use claude_cli::{
+    analytics::iso,
+    store::{LedgerReader, Run, RunQuery},
+};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::ReportArgs;
+use crate::{
+    context::Context,
+    output::{Column, Report, Value, millis, money},
+    timeseries::NoLedger,
+};
+
+/// The `schema` of the list.
+const SCHEMA: &str = "claude-cli/runs@1";
+
+/// List what this program ran, the newest first.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// At most so many
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
+    limit: u32,
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
+    let range = args.report.range(Timestamp::now(), context)?;
+    let mut query = RunQuery::default();
+    query.since = range.since;
+    query.until = range.until;
+    query.simulated = args.report.simulated();
+    query.limit = Some(args.limit);
+    let runs = match &context.open_for_report()? {
+        Some(ledger) => ledger.runs(&query)?,
+        None => NoLedger.runs(&query)?,
+    };
+    report(&runs, context).write(context.format(), context.width())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report(runs: &[Run], context: &Context) -> Report {
+    let column = |name, title, right, wide_only| Column { name, title, right, wide_only };
+    let columns = vec![
+        column("started", "Started", false, false),
+        column("command", "Command", false, true),
+        column("backend", "Backend", false, false),
+        column("model", "Model", false, false),
+        column("exit", "Exit", false, false),
+        column("attempts", "Attempts", true, true),
+        column("ttft_ms", "First token", true, true),
+        column("duration_ms", "Duration", true, true),
+        column("cost_usd", "Cost", true, false),
+        column("session", "Session", false, true),
+    ];
+    let lines: Vec<_> = runs.iter().map(json).collect();
+    Report {
+        columns,
+        rows: runs.iter().map(|run| row(run, context)).collect(),
+        totals: None,
+        json: json!({ "schema": SCHEMA, "runs": lines }),
+        lines,
+    }
+}
+
+fn row(run: &Run, context: &Context) -> Vec<Value> {
+    let started = Timestamp::from_millisecond(run.started_at).map_or_else(
+        |_| run.started_at.to_string(),
+        |at| at.to_zoned_datetime(context.tz.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    );
+    let time = |ms: Option<i64>| Value {
+        shown: ms.map_or_else(|| "–".to_owned(), |ms| millis(ms as f64)),
+        raw: ms.map_or_else(String::new, |ms| ms.to_string()),
+    };
+    vec![
+        Value { shown: started, raw: iso(run.started_at) },
+        Value::text(&run.command),
+        Value::text(&run.backend),
+        Value::text(run.model.clone().unwrap_or_default()),
+        // A run that never told its end was killed, or runs still.
+        Value::text(run.exit.clone().unwrap_or_else(|| "unfinished".to_owned())),
+        Value::count(i64::from(run.attempts)),
+        time(run.ttft_ms),
+        time(run.duration_ms),
+        Value {
+            shown: run.cost.map_or_else(|| "unknown".to_owned(), money),
+            raw: run.cost.map_or_else(String::new, |nanos| claude_cli::pricing::format_usd(nanos, 0, true)),
+        },
+        Value::text(run.session.clone().unwrap_or_default()),
+    ]
+}
+
+fn json(run: &Run) -> serde_json::Value {
+    json!({
+        "id": run.id,
+        "started": iso(run.started_at),
+        "ended": run.ended_at.map(iso),
+        "command": run.command,
+        "backend": run.backend,
+        "model": run.model,
+        "session_id": run.session,
+        "project": run.project,
+        "user": run.user,
+        "host": run.host,
+        "exit": run.exit,
+        "error": run.error,
+        "attempts": run.attempts,
+        "ttft_ms": run.ttft_ms,
+        "duration_ms": run.duration_ms,
+        "cost_usd": run.cost.map(|nanos| nanos as f64 / 1e9),
+        "cached": run.cached,
+        "simulated": run.simulated,
+        "tags": run.tags,
+    })
+}

@@ -1,0 +1,69 @@
+//! `claude-cli stream -`: what comes on stdin goes to stdout byte for byte, and
+//! is recorded on the way.
+
+use std::{
+    io::{self, Read, Write, stdin, stdout},
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use claude_cli::{Error, StreamFormat, client::verdict, stream::Decoder};
+
+use crate::{context::Context, prompt::PromptArgs, recording::Recording, status};
+
+const CHUNK: usize = 64 << 10;
+
+pub(super) fn run(args: &PromptArgs, context: &Context) -> anyhow::Result<ExitCode> {
+    let mut recording = Recording::start("stream", "stdin", args, context)?;
+    let mut decoder = Decoder::new(StreamFormat::StreamJson);
+    let (mut input, mut output) = (stdin().lock(), stdout().lock());
+    let mut chunk = vec![0; CHUNK];
+    let mut skipped = 0_u64;
+    let mut failure: Option<anyhow::Error> = None;
+    loop {
+        let read = match input.read(&mut chunk) {
+            Ok(n) => n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => {
+                failure = Some(anyhow::Error::new(e).context("cannot read stdin"));
+                0
+            }
+        };
+        if read > 0
+            && let Err(e) = output.write_all(&chunk[..read]).and_then(|()| output.flush())
+        {
+            failure = Some(anyhow::Error::new(e).context("cannot write to stdout"));
+        }
+        decoder.push(&chunk[..read]);
+        let ended = read == 0 || failure.is_some();
+        while let Some(event) = if ended { decoder.finish() } else { decoder.next_event() } {
+            match event {
+                Ok(event) => recording.observe(&event),
+                Err(_) => skipped += 1,
+            }
+        }
+        if ended {
+            break;
+        }
+    }
+    let result = recording.recorder().result().cloned();
+    let error = match &result {
+        Some(result) => verdict(result).err(),
+        None => Some(Error::Process {
+            program: "stdin".to_owned(),
+            message: "the stream ended without a result".to_owned(),
+            stderr: String::new(),
+        }),
+    };
+    let outcome = recording.finish(error.as_ref(), context);
+    if skipped > 0 {
+        context.note(&format!("{skipped} lines were no JSON: passed on, not recorded"));
+    }
+    if args.stats {
+        eprintln!("{}", status::line(&outcome));
+    }
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    super::finish(error).context("the recorded run failed")
+}

@@ -1,0 +1,110 @@
+//! Writing an answer.
+
+use std::io::{self, IsTerminal, Write, stderr, stdout};
+
+use claude_cli::{
+    Event, EventKind,
+    stream::{ApiEvent, ContentBlock, RunResult, StreamEvent},
+};
+use serde_json::Value;
+
+use crate::prompt::Output;
+
+/// Writes an answer as it comes, or when it is whole.
+pub(super) struct Renderer {
+    output: Output,
+    /// Show text as it comes.
+    live: bool,
+    /// What was shown so far ends in the middle of a line.
+    open_line: bool,
+    shown: bool,
+    /// Tool use and thinking are marked on stderr where a person reads along.
+    marks: bool,
+}
+
+impl Renderer {
+    pub(super) fn new(output: Output, live: bool) -> Self {
+        Self { output, live, open_line: false, shown: false, marks: live && stderr().is_terminal() }
+    }
+
+    pub(super) fn event(&mut self, event: &Event) -> io::Result<()> {
+        match self.output {
+            Output::StreamJson => {
+                let mut out = stdout().lock();
+                out.write_all(event.raw())?;
+                out.write_all(b"\n")?;
+                out.flush()
+            }
+            Output::Text if self.live => self.text(event),
+            Output::Text | Output::Json => Ok(()),
+        }
+    }
+
+    fn text(&mut self, event: &Event) -> io::Result<()> {
+        if let Some(text) = event.text_delta() {
+            if !text.is_empty() {
+                let mut out = stdout().lock();
+                out.write_all(text.as_bytes())?;
+                // A delta is shown when it is there, not when a line is full.
+                out.flush()?;
+                self.open_line = !text.ends_with('\n');
+                self.shown = true;
+            }
+            return Ok(());
+        }
+        let EventKind::Stream(StreamEvent { event: api, parent_tool_use_id: None, .. }) = event.kind() else {
+            return Ok(());
+        };
+        match api {
+            // What is said after a tool was used is a paragraph of its own.
+            ApiEvent::MessageStart(_) if self.open_line => self.end_line(),
+            ApiEvent::ContentBlockStart { block: ContentBlock::ToolUse { name, .. }, .. } => {
+                self.mark(&format!("[tool: {name}]"))
+            }
+            ApiEvent::ContentBlockStart { block: ContentBlock::Thinking(_), .. } => self.mark("[thinking]"),
+            _ => Ok(()),
+        }
+    }
+
+    fn mark(&mut self, text: &str) -> io::Result<()> {
+        if self.marks {
+            if self.open_line {
+                self.end_line()?;
+            }
+            eprintln!("{text}");
+        }
+        Ok(())
+    }
+
+    fn end_line(&mut self) -> io::Result<()> {
+        let mut out = stdout().lock();
+        out.write_all(b"\n")?;
+        out.flush()?;
+        self.open_line = false;
+        Ok(())
+    }
+
+    /// Writes what is left to write. The text of a failed run is an error's
+    /// text, and that is told elsewhere.
+    pub(super) fn finish(&mut self, result: Option<&RunResult>, json: &Value, failed: bool) -> io::Result<()> {
+        match self.output {
+            Output::Json => {
+                let mut out = stdout().lock();
+                serde_json::to_writer_pretty(&mut out, json)?;
+                out.write_all(b"\n")?;
+                out.flush()
+            }
+            Output::Text if self.open_line => self.end_line(),
+            Output::Text if !self.shown && !failed => {
+                let text = result.and_then(|r| r.result.as_deref()).unwrap_or_default();
+                let mut out = stdout().lock();
+                out.write_all(text.as_bytes())?;
+                if !text.ends_with('\n') {
+                    out.write_all(b"\n")?;
+                }
+                out.flush()
+            }
+            Output::Text | Output::StreamJson => Ok(()),
+        }
+    }
+}
