@@ -1,0 +1,188 @@
+//! What the ledger counts depends on the set of its witnesses alone.
+
+use std::collections::BTreeSet;
+
+use claude_cli::{
+    Usage,
+    store::{
+        Batch, Dimension, Ledger, LedgerReader, Level, ModelTotal, RollupQuery, RowQuery, Run, RunQuery, Simulated,
+        SqliteLedger, Witness, WitnessKind,
+    },
+};
+use proptest::prelude::*;
+
+const MODELS: [&str; 3] = ["claude-opus-4-8", "claude-haiku-4-5", "no-such-model"];
+/// A quarter to midnight UTC: the witnesses fall on both sides.
+const EPOCH: i64 = 1_780_271_100_000;
+
+fn usage() -> impl Strategy<Value = Usage> {
+    (0..4_u64, 0..4_u64, 0..3_u64, 0..3_u64, 0..3_u64, any::<bool>()).prop_map(|(i, o, r, s, l, advised)| {
+        let mut usage = Usage::default();
+        usage.input_tokens = i * 100;
+        usage.output_tokens = o * 10;
+        usage.cache_read_tokens = r * 1000;
+        usage.cache_write_5m_tokens = s * 7;
+        usage.cache_write_1h_tokens = l * 5;
+        if advised && i == 3 {
+            let mut inner = Usage::default();
+            inner.output_tokens = 3;
+            usage.advisors =
+                vec![claude_cli::stream::AdvisorUsage { model: "claude-haiku-4-5".into(), usage: Box::new(inner) }];
+        }
+        usage
+    })
+}
+
+/// Few ids, so that sights share them in every combination.
+fn id(prefix: &'static str) -> impl Strategy<Value = Option<String>> {
+    prop_oneof![1 => Just(None), 3 => (0..3_u8).prop_map(move |n| Some(format!("{prefix}{n}")))]
+}
+
+fn text(prefix: &'static str) -> impl Strategy<Value = Option<String>> {
+    prop_oneof![1 => Just(None), 2 => (0..2_u8).prop_map(move |n| Some(format!("{prefix}{n}")))]
+}
+
+fn witness() -> impl Strategy<Value = Witness> {
+    let who = prop_oneof![Just(WitnessKind::Run), Just(WitnessKind::Transcript), Just(WitnessKind::Telemetry)];
+    let ids = (id("msg_"), id("req_"), (0..4_u8).prop_map(|n| Some(format!("line-{n}"))));
+    let place = (text("session-"), text("project-"), text("branch-"), text("host-"), text("run-"));
+    let flags = (any::<bool>(), prop::bool::weighted(0.1), prop::bool::weighted(0.3), prop::bool::weighted(0.2));
+    let figures = (prop::option::of(0..3_i64), prop::option::of(0..2000_i64), 0..2_000_000_i64, 0..MODELS.len());
+    (who, ids, place, flags, figures, usage()).prop_map(
+        |(by, (message_id, request_id, uuid), (session, project, branch, host, run), flags, figures, usage)| {
+            let (sidechain, simulated, tagged, failed) = flags;
+            let (cost, duration_ms, after, model) = figures;
+            let mut w = Witness::default();
+            w.by = by;
+            w.message_id = message_id;
+            w.request_id = request_id;
+            w.uuid = uuid;
+            w.sidechain = sidechain;
+            w.ts = EPOCH + after / 1000 * 1000;
+            w.session = session;
+            w.run = run.filter(|_| by == WitnessKind::Run);
+            w.model = (!failed).then(|| MODELS[model].to_owned());
+            w.usage = if failed { Usage::default() } else { usage };
+            w.cost = cost.map(|c| c * 1_000_000);
+            w.duration_ms = duration_ms;
+            w.error = failed.then(|| "overloaded_error".to_owned());
+            w.project = project;
+            w.branch = branch;
+            w.host = host;
+            w.tags = if tagged { BTreeSet::from(["team=a".to_owned()]) } else { BTreeSet::new() };
+            w.simulated = simulated;
+            w
+        },
+    )
+}
+
+fn run() -> impl Strategy<Value = Run> {
+    let total = (0..MODELS.len(), usage(), prop::option::of(0..5_i64)).prop_map(|(model, mut usage, cost)| {
+        usage.advisors.clear();
+        ModelTotal { model: MODELS[model].to_owned(), usage, cost: cost.map(|c| c * 1_000_001) }
+    });
+    let totals = prop::collection::btree_map(0..MODELS.len(), total, 0..3);
+    (0..2_u8, 0..1_000_000_i64, prop::option::of(0..1_500_000_i64), text("session-"), totals).prop_map(
+        |(n, start, length, session, totals)| {
+            let mut run = Run::default();
+            run.id = format!("run-{n}");
+            run.started_at = EPOCH + start;
+            run.ended_at = length.map(|l| EPOCH + start + l);
+            run.session = session;
+            run.totals = totals
+                .into_iter()
+                .map(|(model, total)| ModelTotal { model: MODELS[model].to_owned(), ..total })
+                .collect();
+            run
+        },
+    )
+}
+
+#[derive(Clone, Debug)]
+enum Fact {
+    Witness(Witness),
+    Run(Run),
+}
+
+fn facts() -> impl Strategy<Value = Vec<Fact>> {
+    prop::collection::vec(
+        prop_oneof![5 => witness().prop_map(Fact::Witness), 1 => run().prop_map(Fact::Run)],
+        1..14,
+    )
+}
+
+/// Appends the facts, so many at a time.
+fn ledger_of(facts: &[Fact], split: usize) -> (tempfile::TempDir, SqliteLedger) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = SqliteLedger::open(&folder.path().join("ledger.db")).unwrap();
+    for chunk in facts.chunks(split.max(1)) {
+        let mut batch = Batch::default();
+        for fact in chunk {
+            match fact {
+                Fact::Witness(w) => batch.witnesses.push(w.clone()),
+                Fact::Run(r) => batch.runs.push(r.clone()),
+            }
+        }
+        ledger.append(&batch).unwrap();
+    }
+    (folder, ledger)
+}
+
+/// Everything a ledger says, in an order of its own.
+fn content(ledger: &SqliteLedger) -> Vec<String> {
+    let mut said = Vec::new();
+    let mut everything = RowQuery::default();
+    everything.simulated = Simulated::Include;
+    ledger.requests(&everything, &mut |row| said.push(format!("{row:?}"))).unwrap();
+    said.sort();
+    for level in Level::ALL {
+        for dimension in Dimension::ALL {
+            for simulated in [Simulated::Exclude, Simulated::Include] {
+                let query = RollupQuery { level, dimension, since: i64::MIN, until: i64::MAX, simulated };
+                for row in ledger.rollups(&query).unwrap() {
+                    said.push(format!("{level:?} {dimension:?} {simulated:?} {row:?}"));
+                }
+            }
+        }
+    }
+    said.extend(ledger.runs(&RunQuery::default()).unwrap().iter().map(|run| format!("{run:?}")));
+    said
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    /// Any order, split and repetition of the same witnesses gives the same
+    /// ledger and the same rollups.
+    #[test]
+    fn order_split_and_repetition_do_not_matter(
+        (facts, shuffled) in facts().prop_flat_map(|facts| {
+            let again = facts.iter().cloned().chain(facts.iter().take(4).cloned()).collect::<Vec<_>>();
+            (Just(facts), Just(again).prop_shuffle())
+        }),
+        split in 1..6_usize,
+        other_split in 1..16_usize,
+    ) {
+        let (_a, mut once) = ledger_of(&facts, split);
+        let (_b, mut again) = ledger_of(&shuffled, other_split);
+        prop_assert_eq!(content(&once), content(&again));
+        for ledger in [&mut once, &mut again] {
+            let report = ledger.verify(false).unwrap();
+            prop_assert!(report.problems.is_empty(), "{:?}", report.problems);
+        }
+        // All of it once more, and after the file was closed and opened.
+        let path = once.path().to_owned();
+        let before = content(&once);
+        drop(once);
+        let mut reopened = SqliteLedger::open(&path).unwrap();
+        for fact in &shuffled {
+            let mut batch = Batch::default();
+            match fact {
+                Fact::Witness(w) => batch.witnesses.push(w.clone()),
+                Fact::Run(r) => batch.runs.push(r.clone()),
+            }
+            reopened.append(&batch).unwrap();
+        }
+        prop_assert_eq!(before, content(&reopened));
+    }
+}

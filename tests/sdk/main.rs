@@ -1,0 +1,10 @@
+//! The public API, as a user of the crate sees it.
+
+mod analytics;
+mod ledger;
+mod ledger_properties;
+mod pricing;
+mod process;
+mod simulate;
+mod stream;
+mod stream_properties;
