@@ -99,7 +99,8 @@ proptest! {
         let parsed = MessageParser::new(StreamFormat::StreamJson).parse_line(&text);
         if value.is_object() {
             let event = parsed.unwrap().unwrap();
-            prop_assert_eq!(event.json().unwrap().to_string(), text, "nothing is lost");
+            prop_assert_eq!(event.raw(), text.as_bytes(), "nothing is lost");
+            prop_assert_eq!(event.json().unwrap(), serde_json::from_str::<Value>(&text).unwrap());
         } else {
             prop_assert!(parsed.is_err());
         }

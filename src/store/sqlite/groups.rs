@@ -178,7 +178,8 @@ impl Group {
         for row in &mut new {
             if let Some(before) = old.remove(&(row.key.clone(), row.part)) {
                 row.id = before.id;
-                row.counted = before.counted;
+                // Only failed attempts may be counted by another kind of witness.
+                row.counted = before.counted || !row.is_bare_error();
                 // A share belongs to the run that dealt it.
                 if (before.session, &before.run, before.ts) == (row.session, &row.run, row.ts) {
                     row.share = before.share;
@@ -256,12 +257,12 @@ fn resolve(db: &Connection, names: &mut Names, cells: &Cells) -> rusqlite::Resul
     let mut rows = Vec::new();
     for (key, state) in identity::rows(cells) {
         let mut row = rows::from_state(db, names, &key, &state)?;
+        let advisors = std::mem::take(&mut row.usage.advisors);
         if cells.len() > 1 {
             row.state = Some(IN_CELLS.to_owned());
         } else if rows::columns_to_state(db, names, &row)? != state {
             row.state = serde_json::to_string(&state).ok();
         }
-        let advisors = std::mem::take(&mut row.usage.advisors);
         for (part, advisor) in (1..).zip(advisors) {
             let mut child = row.clone();
             child.kind = RowKind::Advisor;
