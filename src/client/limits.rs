@@ -33,7 +33,9 @@ impl Deadlines {
         self.last = Instant::now();
         self.first_token |= match event.kind() {
             EventKind::Stream(StreamEvent { event, .. }) => {
-                matches!(event, ApiEvent::ContentBlockDelta { .. } | ApiEvent::ContentBlockStart { .. })
+                // A block may be announced long before its first piece; one that is
+                // redacted has no pieces.
+                matches!(event, ApiEvent::ContentBlockDelta { .. } | ApiEvent::ContentBlockStop { .. })
             }
             EventKind::Assistant(_) | EventKind::Result(_) | EventKind::Text(_) => true,
             _ => false,

@@ -1,6 +1,7 @@
 //! The public API, as a user of the crate sees it.
 
 mod analytics;
+mod api;
 mod ledger;
 mod ledger_properties;
 mod pricing;

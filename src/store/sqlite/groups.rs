@@ -178,8 +178,8 @@ impl Group {
         for row in &mut new {
             if let Some(before) = old.remove(&(row.key.clone(), row.part)) {
                 row.id = before.id;
-                // Only failed attempts may be counted by another kind of witness.
-                row.counted = before.counted || !row.is_bare_error();
+                // Only a session's failed attempts may be counted by another kind of witness.
+                row.counted = before.counted || !row.is_bare_error() || row.session.is_none();
                 // A share belongs to the run that dealt it.
                 if (before.session, &before.run, before.ts) == (row.session, &row.run, row.ts) {
                     row.share = before.share;
