@@ -39,8 +39,14 @@ pub(super) fn month(tz: &TimeZone, ts: i64) -> i64 {
     start_of(local(tz, ts).date().first_of_month(), tz, ts)
 }
 
-/// The start of the local hour of `ts`.
+/// The start of the local hour of `ts`: where the clocks change within an hour,
+/// its later part starts at the change.
 pub(super) fn hour(tz: &TimeZone, ts: i64) -> i64 {
     let at = local(tz, ts);
-    ts - (i64::from(at.minute()) * 60_000 + i64::from(at.second()) * 1000 + i64::from(at.millisecond()))
+    let start = ts - (i64::from(at.minute()) * 60_000 + i64::from(at.second()) * 1000 + i64::from(at.millisecond()));
+    if local(tz, start).offset() == at.offset() {
+        return start;
+    }
+    let after = at.timestamp().checked_add(Span::new().milliseconds(1)).unwrap_or(Timestamp::MAX);
+    tz.preceding(after).next().map_or(start, |change| change.timestamp().as_millisecond())
 }

@@ -194,7 +194,7 @@ fn start_of(by: GroupBy, tz: &TimeZone, ts: i64) -> i64 {
 
 fn name_of(by: GroupBy, tz: &TimeZone, start: i64) -> String {
     let pattern = match by {
-        GroupBy::Hour => "%Y-%m-%dT%H:%M%:z",
+        GroupBy::Hour => "%Y-%m-%dT%H:00%:z",
         GroupBy::Month => "%Y-%m",
         _ => "%Y-%m-%d",
     };
