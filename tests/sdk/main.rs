@@ -6,6 +6,7 @@ mod ledger;
 mod ledger_properties;
 mod pricing;
 mod process;
+mod recorder;
 mod simulate;
 mod stream;
 mod stream_properties;
