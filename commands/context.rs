@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use claude_cli::{analytics::parse_zone, pricing::PriceTable, store::SqliteLedger};
+use claude_cli::{analytics::parse_zone, pricing::PriceTable};
 use etcetera::{BaseStrategy, base_strategy::Xdg};
 use jiff::tz::TimeZone;
 
@@ -45,16 +45,6 @@ impl Context {
             self.note(&format!("warning: {error:#}; using the built-in prices"));
             PriceTable::embedded().clone()
         }))
-    }
-
-    /// The ledger for a report; `None`, and a word on stderr, if there is none.
-    pub(crate) fn open_for_report(&self) -> anyhow::Result<Option<SqliteLedger>> {
-        let path = self.ledger_path()?;
-        let ledger = SqliteLedger::open_read_only(&path)?;
-        if ledger.is_none() {
-            self.note(&format!("no ledger yet at {}: `claude-cli query` writes one", path.display()));
-        }
-        Ok(ledger)
     }
 
     /// How to write a report.

@@ -10,6 +10,7 @@ mod output;
 mod prompt;
 mod query;
 mod recording;
+mod report;
 mod simulate;
 mod status;
 mod stream;

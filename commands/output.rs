@@ -88,7 +88,7 @@ impl Report {
                 csv.flush()?;
             }
             Format::Table => {
-                writeln!(out, "{}", self.table(presets::UTF8_BORDERS_ONLY, width < NARROW, Some(width)))?
+                writeln!(out, "{}", self.table(presets::UTF8_BORDERS_ONLY, width < NARROW, Some(width)))?;
             }
             Format::Markdown => writeln!(out, "{}", self.table(presets::ASCII_MARKDOWN, false, None))?,
         }
@@ -128,7 +128,7 @@ pub(crate) fn thousands(n: i64) -> String {
         out.push('-');
     }
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

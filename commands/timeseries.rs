@@ -2,16 +2,13 @@
 
 use std::process::ExitCode;
 
-use claude_cli::{
-    analytics::{Bucket, Metric, TimeRange, TimeSeries, TimeSeriesQuery, iso, timeseries},
-    store::{CostMode, Simulated},
-};
+use claude_cli::analytics::{Bucket, Metric, TimeSeries, TimeSeriesQuery, iso, timeseries};
 use jiff::Timestamp;
 
 use crate::{
-    analytics::ReportArgs,
     context::Context,
-    output::{Column, Format, Report, Value, money, thousands},
+    output::{Column, Format, Report, Value, millis, money, thousands},
+    report::ReportArgs,
 };
 
 /// Show how cost, requests and latency went over time.
@@ -48,42 +45,14 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         tz: range.tz,
         bucket: args.bucket,
         metrics: args.metric.clone(),
-        cost: args.report.cost_mode.into(),
+        cost: args.report.cost(),
         simulated: args.report.simulated(),
     };
-    let ledger = context.open_for_report()?;
-    let answer = match &ledger {
-        Some(ledger) => timeseries(ledger, query)?,
-        None => timeseries(&NoLedger, query)?,
-    };
+    let answer = timeseries(&*context.ledger_reader()?, query)?;
     let format = context.format();
     let bars = format == Format::Table;
     report(&answer, if bars { context.width() } else { 0 }).write(format, context.width())?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// A ledger that is not there yet: nothing was recorded.
-pub(crate) struct NoLedger;
-
-impl claude_cli::store::LedgerReader for NoLedger {
-    fn rollups(
-        &self,
-        _: &claude_cli::store::RollupQuery,
-    ) -> claude_cli::Result<Vec<claude_cli::store::RollupRow>> {
-        Ok(Vec::new())
-    }
-
-    fn requests(
-        &self,
-        _: &claude_cli::store::RowQuery,
-        _: &mut dyn FnMut(claude_cli::store::RequestRow),
-    ) -> claude_cli::Result<()> {
-        Ok(())
-    }
-
-    fn runs(&self, _: &claude_cli::store::RunQuery) -> claude_cli::Result<Vec<claude_cli::store::Run>> {
-        Ok(Vec::new())
-    }
 }
 
 fn report(answer: &TimeSeries, bar_width: usize) -> Report {
@@ -143,7 +112,7 @@ fn show(metric: Metric, value: Option<f64>) -> Value {
     let shown = match metric {
         Metric::Cost => money((value * 1e9).round() as i64),
         Metric::SuccessRate => format!("{:.1} %", value * 100.0),
-        Metric::ResponseTime => crate::output::millis(value),
+        Metric::ResponseTime => millis(value),
         _ => thousands(value as i64),
     };
     Value { shown, raw: value.to_string() }
@@ -157,25 +126,4 @@ fn bar(value: f64, most: f64, width: usize) -> String {
     }
     let eighths = ((value / most) * (width * 8) as f64).round().max(1.0) as usize;
     format!("{}{}", "█".repeat(eighths / 8), EIGHTHS[eighths % 8])
-}
-
-/// The range, cost and kind of requests that a report is about.
-impl ReportArgs {
-    pub(crate) fn range(&self, now: Timestamp, context: &Context) -> claude_cli::Result<TimeRange> {
-        TimeRange::parse(self.since.as_deref(), self.until.as_deref(), now, context.tz.clone())
-    }
-
-    pub(crate) const fn simulated(&self) -> Simulated {
-        if self.include_simulated { Simulated::Include } else { Simulated::Exclude }
-    }
-}
-
-impl From<crate::analytics::Cost> for CostMode {
-    fn from(cost: crate::analytics::Cost) -> Self {
-        match cost {
-            crate::analytics::Cost::Auto => Self::Auto,
-            crate::analytics::Cost::Calculate => Self::Calculate,
-            crate::analytics::Cost::Display => Self::Display,
-        }
-    }
 }

@@ -32,32 +32,3 @@ impl Command {
         }
     }
 }
-
-/// Options of every report over a range of time.
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct ReportArgs {
-    /// From this time on: 2026-08-01, 2026-08-01T10:00, 7d, 24h, today, yesterday
-    #[arg(long, value_name = "TIME")]
-    pub(crate) since: Option<String>,
-    /// Up to this time; a date counts to its end
-    #[arg(long, value_name = "TIME")]
-    pub(crate) until: Option<String>,
-    /// Count what the simulated backend did, too
-    #[arg(long)]
-    pub(crate) include_simulated: bool,
-    /// Which cost counts
-    #[arg(long, value_enum, value_name = "MODE", default_value_t)]
-    pub(crate) cost_mode: Cost,
-}
-
-/// Which cost of a request counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Cost {
-    /// What the source reported, else what the price table says
-    #[default]
-    Auto,
-    /// What the price table says
-    Calculate,
-    /// What the source reported
-    Display,
-}

@@ -4,16 +4,15 @@ use std::process::ExitCode;
 
 use claude_cli::{
     analytics::iso,
-    store::{LedgerReader, Run, RunQuery},
+    store::{Run, RunQuery},
 };
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::ReportArgs;
 use crate::{
     context::Context,
     output::{Column, Report, Value, millis, money},
-    timeseries::NoLedger,
+    report::ReportArgs,
 };
 
 /// The `schema` of the list.
@@ -36,10 +35,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     query.until = range.until;
     query.simulated = args.report.simulated();
     query.limit = Some(args.limit);
-    let runs = match &context.open_for_report()? {
-        Some(ledger) => ledger.runs(&query)?,
-        None => NoLedger.runs(&query)?,
-    };
+    let runs = context.ledger_reader()?.runs(&query)?;
     report(&runs, context).write(context.format(), context.width())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -10,11 +10,10 @@ use claude_cli::{
 };
 use jiff::Timestamp;
 
-use super::ReportArgs;
 use crate::{
     context::Context,
     output::{Column, Report, Value, millis, money, thousands},
-    timeseries::NoLedger,
+    report::ReportArgs,
 };
 
 /// Show what was spent, in all and by day, model, project, …
@@ -45,13 +44,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let query = SummaryQuery {
         range: args.report.range(Timestamp::now(), context)?,
         by: args.by,
-        cost: args.report.cost_mode.into(),
+        cost: args.report.cost(),
         simulated: args.report.simulated(),
     };
-    let answer = match &context.open_for_report()? {
-        Some(ledger) => summary(ledger, query)?,
-        None => summary(&NoLedger, query)?,
-    };
+    let answer = summary(&*context.ledger_reader()?, query)?;
     report(&answer).write(context.format(), context.width())?;
     if let Some(reason) = gate(args, &answer) {
         eprintln!("claude-cli: gate: {reason}");

@@ -43,7 +43,8 @@ pub(super) fn month(tz: &TimeZone, ts: i64) -> i64 {
 /// its later part starts at the change.
 pub(super) fn hour(tz: &TimeZone, ts: i64) -> i64 {
     let at = local(tz, ts);
-    let start = ts - (i64::from(at.minute()) * 60_000 + i64::from(at.second()) * 1000 + i64::from(at.millisecond()));
+    let start =
+        ts - (i64::from(at.minute()) * 60_000 + i64::from(at.second()) * 1000 + i64::from(at.millisecond()));
     if local(tz, start).offset() == at.offset() {
         return start;
     }

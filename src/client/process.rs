@@ -120,8 +120,11 @@ impl Running {
         if let Some(cwd) = &request.cwd {
             command.current_dir(cwd);
         }
+        let guard = Guard::start();
         let mut child = command.spawn().map_err(|e| fail(format!("cannot start it: {e}")))?;
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        // Told at once: until then only we know of it.
+        let guard = guard.zip(group).map(|(guard, group)| guard.over(group));
         let (Some(mut stdin), Some(stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
@@ -133,7 +136,7 @@ impl Running {
             let _ = stdin.write_all(prompt.as_bytes()).await;
         });
         Ok(Self {
-            guard: group.and_then(Guard::over),
+            guard,
             program: name,
             child,
             group,

@@ -366,6 +366,7 @@ impl Recorder {
         let mut reported = None;
         if let Some(result) = &self.result {
             reported = result.cost_nanos.filter(|_| self.reports_cost);
+            self.run.result_id.clone_from(&result.uuid);
             self.run.totals = result
                 .model_usage
                 .iter()

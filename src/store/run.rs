@@ -46,6 +46,9 @@ pub struct Run {
     pub duration_ms: Option<i64>,
     /// Cost in nano-dollars: reported if it was, else calculated, else unknown.
     pub cost: Option<i64>,
+    /// The id of the `result` line. Runs that read the same line, such as a
+    /// recorded stream that is piped in twice, count its totals once.
+    pub result_id: Option<String>,
     /// What the `result` line says per model.
     pub totals: Vec<ModelTotal>,
     /// Answered from the cache.

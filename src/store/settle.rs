@@ -83,14 +83,15 @@ fn left_over<'a>(total: &Usage, known: impl Iterator<Item = &'a Usage>) -> Usage
         seen.cache_write_5m_tokens += usage.cache_write_5m_tokens + usage.cache_write_1h_tokens;
         seen.web_searches += usage.web_searches;
     }
-    let mut left = Usage::default();
-    left.input_tokens = total.input_tokens.saturating_sub(seen.input_tokens);
-    left.output_tokens = total.output_tokens.saturating_sub(seen.output_tokens);
-    left.cache_read_tokens = total.cache_read_tokens.saturating_sub(seen.cache_read_tokens);
-    left.cache_write_5m_tokens =
-        (total.cache_write_5m_tokens + total.cache_write_1h_tokens).saturating_sub(seen.cache_write_5m_tokens);
-    left.web_searches = total.web_searches.saturating_sub(seen.web_searches);
-    left
+    let writes = total.cache_write_5m_tokens + total.cache_write_1h_tokens;
+    Usage {
+        input_tokens: total.input_tokens.saturating_sub(seen.input_tokens),
+        output_tokens: total.output_tokens.saturating_sub(seen.output_tokens),
+        cache_read_tokens: total.cache_read_tokens.saturating_sub(seen.cache_read_tokens),
+        cache_write_5m_tokens: writes.saturating_sub(seen.cache_write_5m_tokens),
+        web_searches: total.web_searches.saturating_sub(seen.web_searches),
+        ..Usage::default()
+    }
 }
 
 /// Deals `amount` in proportion to calculated costs, or to tokens where a cost

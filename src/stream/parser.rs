@@ -212,12 +212,14 @@ fn result(line: &Line<'_>) -> RunResult {
 
 fn model_usage(model: String, raw: &RawValue) -> ModelUsage {
     let fields: ModelUsageFields<'_> = read_or_default(Some(raw));
-    let mut usage = super::Usage::default();
-    usage.input_tokens = count(fields.input).unwrap_or(0);
-    usage.output_tokens = count(fields.output).unwrap_or(0);
-    usage.cache_read_tokens = count(fields.cache_read).unwrap_or(0);
-    usage.cache_write_5m_tokens = count(fields.cache_write).unwrap_or(0);
-    usage.web_searches = count(fields.web_searches).unwrap_or(0);
+    let usage = super::Usage {
+        input_tokens: count(fields.input).unwrap_or(0),
+        output_tokens: count(fields.output).unwrap_or(0),
+        cache_read_tokens: count(fields.cache_read).unwrap_or(0),
+        cache_write_5m_tokens: count(fields.cache_write).unwrap_or(0),
+        web_searches: count(fields.web_searches).unwrap_or(0),
+        ..super::Usage::default()
+    };
     ModelUsage { model, usage, cost_nanos: usd_nanos(fields.cost) }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use claude_cli::{
     Usage,
     analytics::{
-        Bucket, GroupBy, Metric, SummaryQuery, TimeRange, TimeSeriesQuery, dollars, parse_zone, summary, timeseries,
+        Bucket, GroupBy, Metric, SummaryQuery, TimeRange, TimeSeriesQuery, dollars, parse_zone, summary,
+        timeseries,
     },
     store::{Batch, CostMode, Ledger, LedgerReader, RequestRow, RowQuery, Simulated, SqliteLedger, Sums, Witness},
 };
@@ -39,30 +40,37 @@ fn moment() -> impl Strategy<Value = i64> {
     ]);
     (around, -60 * 3600_i64..60 * 3600, prop_oneof![Just(0_i64), 0..1000_i64]).prop_map(|(at, seconds, millis)| {
         // Often on the edge of a quarter-hour, where mistakes would be.
-        if seconds % 3 == 0 { (at + seconds * 1000) / QUARTER * QUARTER + millis % 2 } else { at + seconds * 1000 + millis }
+        if seconds % 3 == 0 {
+            (at + seconds * 1000) / QUARTER * QUARTER + millis % 2
+        } else {
+            at + seconds * 1000 + millis
+        }
     })
 }
 
 fn witness() -> impl Strategy<Value = Witness> {
     let names = (0..3_usize, 0..3_usize, 0..2_usize, prop::collection::btree_set(0..3_u8, 0..3), 0..12_u8);
-    let numbers = (0..5000_u64, 0..500_u64, 0..9000_u64, prop::option::of(1..90_000_i64), prop::option::of(0..9_i64));
-    (moment(), names, numbers).prop_map(|(ts, (model, project, session, tags, odds), (i, o, r, duration, cost))| {
-        let mut w = Witness::default();
-        w.ts = ts;
-        w.model = Some(["claude-opus-4-8", "claude-haiku-4-5", "a-model-without-a-price"][model].to_owned());
-        w.project = Some(["/a", "/b", ""][project].to_owned()).filter(|p| !p.is_empty());
-        w.session = Some(format!("s{session}"));
-        w.tags = tags.into_iter().map(|n| format!("team={n}")).collect();
-        w.usage = Usage::default();
-        w.usage.input_tokens = i;
-        w.usage.output_tokens = o;
-        w.usage.cache_read_tokens = r;
-        w.duration_ms = duration;
-        w.cost = cost.map(|c| c * 1_000_003);
-        w.error = (odds == 0).then(|| "overloaded_error".to_owned());
-        w.simulated = odds == 1;
-        w
-    })
+    let numbers =
+        (0..5000_u64, 0..500_u64, 0..9000_u64, prop::option::of(1..90_000_i64), prop::option::of(0..9_i64));
+    (moment(), names, numbers).prop_map(
+        |(ts, (model, project, session, tags, odds), (i, o, r, duration, cost))| {
+            let mut w = Witness::default();
+            w.ts = ts;
+            w.model = Some(["claude-opus-4-8", "claude-haiku-4-5", "a-model-without-a-price"][model].to_owned());
+            w.project = Some(["/a", "/b", ""][project].to_owned()).filter(|p| !p.is_empty());
+            w.session = Some(format!("s{session}"));
+            w.tags = tags.into_iter().map(|n| format!("team={n}")).collect();
+            w.usage = Usage::default();
+            w.usage.input_tokens = i;
+            w.usage.output_tokens = o;
+            w.usage.cache_read_tokens = r;
+            w.duration_ms = duration;
+            w.cost = cost.map(|c| c * 1_000_003);
+            w.error = (odds == 0).then(|| "overloaded_error".to_owned());
+            w.simulated = odds == 1;
+            w
+        },
+    )
 }
 
 struct Full {

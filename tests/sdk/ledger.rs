@@ -6,8 +6,8 @@ use claude_cli::{
     Usage,
     pricing::PriceTable,
     store::{
-        Batch, Closed, CostMode, Dimension, Ledger, LedgerReader, Level, ModelTotal, RequestRow, RollupQuery, RowKind,
-        RowQuery, Run, RunQuery, Simulated, SqliteLedger, Sums, Witness, WitnessKind, Writer, spool,
+        Batch, Closed, CostMode, Dimension, Ledger, LedgerReader, Level, ModelTotal, RequestRow, RollupQuery,
+        RowKind, RowQuery, Run, RunQuery, Simulated, SqliteLedger, Sums, Witness, WitnessKind, Writer, spool,
     },
 };
 use tempfile::TempDir;
@@ -125,7 +125,11 @@ fn a_replay_never_outweighs_the_request_itself() {
 #[test]
 fn one_message_with_two_requests_is_two_requests() {
     let mut book = Book::new();
-    book.add([seen(Transcript, "m", "r2", 0, 10), seen(Transcript, "m", "r1", 1, 20), seen(OwnRun, "m", "", 2, 30)]);
+    book.add([
+        seen(Transcript, "m", "r2", 0, 10),
+        seen(Transcript, "m", "r1", 1, 20),
+        seen(OwnRun, "m", "", 2, 30),
+    ]);
     let rows = book.rows();
     let found: Vec<_> = rows.iter().map(|r| (r.request_id.as_deref().unwrap(), r.output_tokens)).collect();
     assert_eq!(found, [("r2", 10), ("r1", 30)], "what lacks a request id belongs to the smallest");
@@ -239,6 +243,20 @@ fn a_cost_that_a_request_reports_itself_is_not_dealt_out_again() {
     assert_eq!((totals.cost.auto, totals.cost.display), (1_000_000, 1_000_000));
     let rest = book.rows().into_iter().find(|row| row.kind == RowKind::Remainder).unwrap();
     assert_eq!((rest.cost_reported, rest.input_tokens), (Some(300_000), 0));
+}
+
+#[test]
+fn a_result_that_two_runs_read_counts_once() {
+    let mut book = Book::new();
+    for id in ["run-b", "run-a"] {
+        let mut w = seen(OwnRun, "m1", "r1", 0, 10);
+        w.run = Some(id.to_owned());
+        let mut run = ended(id, Some(1_000_000), usage(130, 10));
+        run.result_id = Some("result".to_owned());
+        book.add([w]).run(run);
+        let totals = book.totals();
+        assert_eq!((totals.requests, totals.input_tokens, totals.cost.auto), (1, 130, 1_000_000), "after {id}");
+    }
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use claude_cli::{
     Usage,
     store::{
-        Batch, Dimension, Ledger, LedgerReader, Level, ModelTotal, RollupQuery, RowQuery, Run, RunQuery, Simulated,
-        SqliteLedger, Witness, WitnessKind,
+        Batch, Dimension, Ledger, LedgerReader, Level, ModelTotal, RollupQuery, RowQuery, Run, RunQuery,
+        Simulated, SqliteLedger, Witness, WitnessKind,
     },
 };
 use proptest::prelude::*;
@@ -26,8 +26,10 @@ fn usage() -> impl Strategy<Value = Usage> {
         if advised && i == 3 {
             let mut inner = Usage::default();
             inner.output_tokens = 3;
-            usage.advisors =
-                vec![claude_cli::stream::AdvisorUsage { model: "claude-haiku-4-5".into(), usage: Box::new(inner) }];
+            usage.advisors = vec![claude_cli::stream::AdvisorUsage {
+                model: "claude-haiku-4-5".into(),
+                usage: Box::new(inner),
+            }];
         }
         usage
     })
@@ -82,13 +84,15 @@ fn run() -> impl Strategy<Value = Run> {
         ModelTotal { model: MODELS[model].to_owned(), usage, cost: cost.map(|c| c * 1_000_001) }
     });
     let totals = prop::collection::btree_map(0..MODELS.len(), total, 0..3);
-    (0..2_u8, 0..1_000_000_i64, prop::option::of(0..1_500_000_i64), text("session-"), totals).prop_map(
-        |(n, start, length, session, totals)| {
+    let ids = (0..2_u8, text("result-"));
+    (ids, 0..1_000_000_i64, prop::option::of(0..1_500_000_i64), text("session-"), totals).prop_map(
+        |((n, result_id), start, length, session, totals)| {
             let mut run = Run::default();
             run.id = format!("run-{n}");
             run.started_at = EPOCH + start;
             run.ended_at = length.map(|l| EPOCH + start + l);
             run.session = session;
+            run.result_id = result_id;
             run.totals = totals
                 .into_iter()
                 .map(|(model, total)| ModelTotal { model: MODELS[model].to_owned(), ..total })

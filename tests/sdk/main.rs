@@ -1,5 +1,11 @@
 //! The public API, as a user of the crate sees it.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(
+    clippy::field_reassign_with_default,
+    reason = "the only way to fill a non-exhaustive struct from outside"
+)]
+
 mod analytics;
 mod api;
 mod ledger;

@@ -59,7 +59,11 @@ fn speed_place_and_batch_have_their_factors() {
     batch.batch = true;
     assert_eq!(cost("claude-opus-5", &batch), Some(15_000_000));
     batch.input_tokens = 300_000;
-    assert_eq!(cost("claude-haiku-5-5", &batch), Some(300_000 * 250 + 1000 * 1250), "batch rates rise with the tier");
+    assert_eq!(
+        cost("claude-haiku-5-5", &batch),
+        Some(300_000 * 250 + 1000 * 1250),
+        "batch rates rise with the tier"
+    );
 }
 
 #[test]

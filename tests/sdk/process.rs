@@ -68,7 +68,9 @@ fn alive(pid: i32) -> bool {
     match stat {
         Ok(stat) => !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('Z'),
         Err(_) if Path::new("/proc/self").exists() => false,
-        Err(_) => rustix::process::Pid::from_raw(pid).is_some_and(|p| rustix::process::test_kill_process(p).is_ok()),
+        Err(_) => {
+            rustix::process::Pid::from_raw(pid).is_some_and(|p| rustix::process::test_kill_process(p).is_ok())
+        }
     }
 }
 
@@ -100,7 +102,8 @@ fn limits(first_token: u64, idle: u64, total: u64) -> Limits {
 #[tokio::test]
 async fn a_query_is_answered() {
     let fake = Fake::new("tell");
-    let response = fake.client().model("opus").system("--be brief").build().query("-- hello?").send().await.unwrap();
+    let response =
+        fake.client().model("opus").system("--be brief").build().query("-- hello?").send().await.unwrap();
     assert_eq!(response.text(), "Grüße");
     assert_eq!(response.model(), Some("claude-opus-4-8"));
     assert_eq!(response.usage().output_tokens, 15);
@@ -198,7 +201,8 @@ async fn answers_that_deliver_nothing_are_errors() {
         assert!(error.is_not_delivered(), "{how}: {error}");
         assert_eq!(error.exit_code(), 7);
     }
-    let error = Fake::new("error").with("FAKE_STATUS", "401").client().build().query("hi").send().await.unwrap_err();
+    let error =
+        Fake::new("error").with("FAKE_STATUS", "401").client().build().query("hi").send().await.unwrap_err();
     assert!(error.is_auth(), "{error}");
     assert_eq!(error.exit_code(), 4);
 }

@@ -3,7 +3,8 @@
 use claude_cli::{
     Error, Event, MessageParser, StreamFormat,
     store::{
-        Batch, CostMode, Ledger, LedgerReader, Outcome, Recorder, RequestRow, RowKind, RowQuery, RunStart, SqliteLedger,
+        Batch, CostMode, Ledger, LedgerReader, Outcome, Recorder, RequestRow, RowKind, RowQuery, RunStart,
+        SqliteLedger,
     },
 };
 
@@ -105,6 +106,9 @@ fn what_a_subagent_says_is_its_own() {
         .filter(|row| row.kind == RowKind::Request)
         .map(|row| (row.message_id.as_deref().unwrap(), row.agent.as_deref().unwrap(), row.output_tokens))
         .collect();
-    assert!(agents.contains(&("msg_0001", "main", 15)) && agents.contains(&("msg_side", "subagent", 15)), "{agents:?}");
+    assert!(
+        agents.contains(&("msg_0001", "main", 15)) && agents.contains(&("msg_side", "subagent", 15)),
+        "{agents:?}"
+    );
     assert_eq!(outcome.run.attempts, 2);
 }

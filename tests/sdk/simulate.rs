@@ -222,7 +222,8 @@ async fn requests_that_are_none_are_refused_with_a_reason() {
         assert!(body["error"]["message"].as_str().unwrap().contains(reason), "{body}");
     }
     assert_eq!(post(&server, "/v1/nothing", &json!({})).await.status(), 404);
-    let counted: Value = post(&server, "/v1/messages/count_tokens", &request("12345678")).await.json().await.unwrap();
+    let counted: Value =
+        post(&server, "/v1/messages/count_tokens", &request("12345678")).await.json().await.unwrap();
     assert!(counted["input_tokens"].as_u64().unwrap() >= 2, "{counted}");
 }
 
@@ -251,7 +252,10 @@ async fn the_log_tells_all_but_the_key() {
     let written = fs::read_to_string(&log).unwrap();
     let lines: Vec<Value> = written.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 2);
-    assert_eq!((&lines[0]["status"], &lines[0]["complete"], &lines[0]["n"]), (&json!(200), &json!(true), &json!(1)));
+    assert_eq!(
+        (&lines[0]["status"], &lines[0]["complete"], &lines[0]["n"]),
+        (&json!(200), &json!(true), &json!(1))
+    );
     assert_eq!(lines[0]["messages"][0]["content"], "the prompt");
     assert!(lines[0]["first_token_ms"].as_f64().unwrap() <= lines[0]["end_ms"].as_f64().unwrap());
     assert_eq!(lines[1]["status"], 400);

@@ -42,7 +42,8 @@ fn a_run_is_decoded_line_by_line() {
     let EventKind::Assistant(message) = events[5].kind() else { panic!("{:?}", events[5]) };
     assert_eq!(message.request_id.as_deref(), Some("req_0001"));
     assert_eq!(message.message.content, [ContentBlock::Text("Grüße".into())]);
-    let EventKind::Stream(StreamEvent { event: ApiEvent::MessageDelta { usage, .. }, .. }) = events[7].kind() else {
+    let EventKind::Stream(StreamEvent { event: ApiEvent::MessageDelta { usage, .. }, .. }) = events[7].kind()
+    else {
         panic!("{:?}", events[7])
     };
     assert!(!usage.has_input);
@@ -60,7 +61,9 @@ fn what_is_unknown_is_kept() {
     let event = MessageParser::new(StreamFormat::StreamJson).parse_line(line).unwrap().unwrap();
     assert_eq!(*event.kind(), EventKind::Unknown { kind: "brand_new".into() });
     assert_eq!(event.json().unwrap()["field"]["deep"][1], 2);
-    let EventKind::Stream(stream) = parse(r#"{"type":"stream_event","event":{"type":"new_thing"}}"#) else { panic!() };
+    let EventKind::Stream(stream) = parse(r#"{"type":"stream_event","event":{"type":"new_thing"}}"#) else {
+        panic!()
+    };
     assert_eq!(stream.event, ApiEvent::Unknown { kind: "new_thing".into() });
     assert_eq!(parse(r#"{"no":"type"}"#), EventKind::Unknown { kind: String::new() });
 }
@@ -168,7 +171,10 @@ fn a_json_document_is_a_message_or_an_array_of_them() {
     let one = decode(StreamFormat::Json, &[b"{\"type\":\n \"result\",", b" \"subtype\": \"success\"}\n"]);
     assert!(matches!(one[0].as_ref().unwrap().kind(), EventKind::Result(_)));
     let array = format!("[{}]", RUN.trim().replace('\n', ","));
-    assert_eq!(decode(StreamFormat::Json, &[array.as_bytes()]), decode(StreamFormat::StreamJson, &[RUN.as_bytes()]));
+    assert_eq!(
+        decode(StreamFormat::Json, &[array.as_bytes()]),
+        decode(StreamFormat::StreamJson, &[RUN.as_bytes()])
+    );
     assert!(decode(StreamFormat::Json, &[b"[{"])[0].is_err());
 }
 

@@ -16,12 +16,29 @@ fn any_json() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         any::<f64>().prop_map(Value::from),
         "\\PC{0,12}".prop_map(Value::from),
-        prop::sample::select(vec!["system", "init", "assistant", "result", "text_delta", "user"]).prop_map(Value::from),
+        prop::sample::select(vec!["system", "init", "assistant", "result", "text_delta", "user"])
+            .prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 48, 8, |inner| {
         let name = prop::sample::select(vec![
-            "type", "subtype", "event", "message", "content", "usage", "delta", "id", "model", "text", "modelUsage",
-            "iterations", "cache_creation", "input_tokens", "total_cost_usd", "error", "index", "anything",
+            "type",
+            "subtype",
+            "event",
+            "message",
+            "content",
+            "usage",
+            "delta",
+            "id",
+            "model",
+            "text",
+            "modelUsage",
+            "iterations",
+            "cache_creation",
+            "input_tokens",
+            "total_cost_usd",
+            "error",
+            "index",
+            "anything",
         ]);
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),

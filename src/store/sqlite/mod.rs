@@ -164,8 +164,8 @@ impl SqliteLedger {
         }
         groups.flush(&tx, names, &self.prices, &mut touched)?;
         for run in &batch.runs {
-            if runs::merge(&tx, names, run)? {
-                unsettled.run(&run.id);
+            if let Some(merged) = runs::merge(&tx, names, run)? {
+                unsettled.run(run, merged.before.as_ref());
             }
         }
         settlement::settle(&tx, names, &self.prices, unsettled, &mut touched)?;

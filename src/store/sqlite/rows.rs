@@ -126,16 +126,18 @@ impl Stored {
     pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         let uint = |i: usize| row.get::<_, i64>(i).map(|n| u64::try_from(n).unwrap_or(0));
         let modifiers: u8 = row.get(28)?;
-        let mut usage = Usage::default();
-        usage.input_tokens = uint(22)?;
-        usage.output_tokens = uint(23)?;
-        usage.cache_read_tokens = uint(24)?;
-        usage.cache_write_5m_tokens = uint(25)?;
-        usage.cache_write_1h_tokens = uint(26)?;
-        usage.web_searches = uint(27)?;
-        usage.fast = modifiers & FAST != 0;
-        usage.us_inference = modifiers & US != 0;
-        usage.batch = modifiers & BATCH != 0;
+        let usage = Usage {
+            input_tokens: uint(22)?,
+            output_tokens: uint(23)?,
+            cache_read_tokens: uint(24)?,
+            cache_write_5m_tokens: uint(25)?,
+            cache_write_1h_tokens: uint(26)?,
+            web_searches: uint(27)?,
+            fast: modifiers & FAST != 0,
+            us_inference: modifiers & US != 0,
+            batch: modifiers & BATCH != 0,
+            advisors: Vec::new(),
+        };
         let uuid: Option<String> = row.get(9)?;
         Ok(Self {
             id: row.get(0)?,

@@ -83,10 +83,12 @@ CREATE TABLE runs (
   started_at INTEGER NOT NULL,
   ended_at   INTEGER,
   session    INTEGER,
+  result_id  TEXT,
   simulated  INTEGER NOT NULL,
   record     TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX runs_started ON runs (started_at);
+CREATE INDEX runs_result ON runs (result_id) WHERE result_id IS NOT NULL;
 CREATE INDEX runs_session ON runs (session) WHERE session IS NOT NULL;
 
 CREATE TABLE rollups (

@@ -28,11 +28,19 @@ const WINDOW_SLACK_MS: i64 = 2_000;
 #[derive(Debug, Default)]
 pub(crate) struct Unsettled {
     runs: BTreeSet<String>,
+    sessions: BTreeSet<String>,
+    results: BTreeSet<String>,
 }
 
 impl Unsettled {
-    pub(crate) fn run(&mut self, id: &str) {
-        self.runs.insert(id.to_owned());
+    /// Notes that a run's record changed. It may claim what another run of its
+    /// session had, and give up what it had itself.
+    pub(crate) fn run(&mut self, run: &Run, before: Option<&Run>) {
+        self.runs.insert(run.id.clone());
+        for record in [Some(run), before].into_iter().flatten() {
+            self.sessions.extend(record.session.clone());
+            self.results.extend(record.result_id.clone());
+        }
     }
 }
 
@@ -43,17 +51,19 @@ pub(crate) fn settle(
     unsettled: Unsettled,
     touched: &mut Touched,
 ) -> rusqlite::Result<()> {
-    let mut runs = BTreeSet::new();
+    let Unsettled { mut runs, mut sessions, results } = unsettled;
     let mut errors_of: BTreeSet<i64> = BTreeSet::new();
-    for id in unsettled.runs {
-        // A new run may claim what another run of its session had.
-        if let Some(session) = runs::get(db, &id)?.and_then(|run| run.session) {
-            let session = names.intern(db, NameKind::Session, &session)?;
-            let others = runs::of_session(db, session)?;
-            drop_stale_shares(db, session, &others, touched)?;
-            runs.extend(others.into_iter().map(|run| run.id));
+    for result_id in results {
+        for run in runs::of_result(db, &result_id)? {
+            runs.insert(run.id);
+            sessions.extend(run.session);
         }
-        runs.insert(id);
+    }
+    for session in sessions {
+        let session = names.intern(db, NameKind::Session, &session)?;
+        let of_session = runs::of_session(db, session)?;
+        drop_stale_shares(db, session, &of_session, touched)?;
+        runs.extend(of_session.into_iter().map(|run| run.id));
     }
     let ids: Vec<i64> = touched.before.keys().copied().collect();
     for id in ids {
@@ -74,12 +84,22 @@ pub(crate) fn settle(
     for session in errors_of {
         settle_errors(db, session, touched)?;
     }
-    for id in runs {
+    for id in with_twins(db, runs)? {
         if let Some(run) = runs::get(db, &id)? {
             settle_run(db, names, prices, &run, touched)?;
         }
     }
     Ok(())
+}
+
+/// Runs, and those that read the same `result` lines as they.
+fn with_twins(db: &Connection, mut runs: BTreeSet<String>) -> rusqlite::Result<BTreeSet<String>> {
+    for id in runs.clone() {
+        if let Some(result_id) = runs::get(db, &id)?.and_then(|run| run.result_id) {
+            runs.extend(runs::of_result(db, &result_id)?.into_iter().map(|run| run.id));
+        }
+    }
+    Ok(runs)
 }
 
 fn row(db: &Connection, id: i64) -> rusqlite::Result<Option<Stored>> {
@@ -140,16 +160,29 @@ fn settle_run(
     write_remainders(db, names, prices, run, settled.remainders, touched)
 }
 
-/// The rows of a run: those it saw, and those of its session that fall into
-/// its time and that no run saw. Where two runs' times overlap, the earlier
+/// The rows of a run: those that it, or another reader of the same `result`
+/// line, saw, and those of its session that fall into its time and that no run
+/// saw. Where two runs' times overlap, the earlier
 /// run has them.
 fn rows_of(db: &Connection, names: &mut Names, run: &Run) -> rusqlite::Result<Vec<Stored>> {
     let billed = |row: &Stored| row.kind != RowKind::Remainder && !row.is_bare_error();
-    let mut rows: Vec<Stored> = db
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM requests WHERE run = ?1"))?
-        .query_map([&run.id], Stored::read)?
-        .filter(|row| row.as_ref().map_or(true, billed))
-        .collect::<Result<_, _>>()?;
+    let twins = match &run.result_id {
+        Some(result_id) => runs::of_result(db, result_id)?.into_iter().map(|run| run.id).collect(),
+        None => vec![run.id.clone()],
+    };
+    // Their rows are settled with the totals, by the run that counts those.
+    if twins.first() != Some(&run.id) {
+        return Ok(Vec::new());
+    }
+    let mut rows = Vec::new();
+    for twin in twins {
+        let seen = db
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM requests WHERE run = ?1"))?
+            .query_map([&twin], Stored::read)?
+            .filter(|row| row.as_ref().map_or(true, billed))
+            .collect::<Result<Vec<_>, _>>()?;
+        rows.extend(seen);
+    }
     let (Some(session), Some(ended_at)) = (&run.session, run.ended_at) else { return Ok(rows) };
     let session = names.intern(db, NameKind::Session, session)?;
     let others = runs::of_session(db, session)?;

@@ -1,0 +1,13 @@
+//! The built binary, as a user meets it.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod analytics;
+mod exits;
+mod generated;
+mod harness;
+mod ledger;
+mod query;
+mod real_claude;
+mod simulate;
+mod stream;
