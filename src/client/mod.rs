@@ -30,7 +30,7 @@ pub use process::{ClaudeBackend, claude_args};
 pub use query::{MessageStream, QueryBuilder};
 pub use request::{Limits, Request};
 pub use resolve::{BackendKind, find_claude};
-#[cfg(feature = "server")]
+#[cfg(any(feature = "analytics", feature = "server"))]
 pub(crate) use response::kind_of;
 pub use response::{Response, verdict};
 #[cfg(feature = "server")]

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     Error, Event, EventKind, ExitClass, Usage,
+    client::kind_of,
     pricing::{self, PriceTable},
     stream::{ApiEvent, ApiMessage, AssistantMessage, Delta, Retry, RunResult, StreamEvent},
 };
@@ -349,9 +350,11 @@ impl Recorder {
     fn failure(&mut self, kind: String, status: Option<u16>, request_id: Option<String>, uuid: Option<String>) {
         self.failures += 1;
         let mut witness = self.witness(None);
-        witness.error = Some(match status {
-            Some(status) if kind == "api_error" || kind == "unknown" => format!("http_{status}"),
-            _ => kind,
+        // The program has names of its own for what the API calls by its error types.
+        witness.error = Some(match status.map(|status| (status, kind_of(status))) {
+            Some((status, "api_error")) => format!("http_{status}"),
+            Some((_, named)) => named.to_owned(),
+            None => kind,
         });
         witness.uuid = Some(uuid.unwrap_or_else(|| format!("{}/{}", self.run.id, self.failures)));
         witness.request_id = request_id;

@@ -82,7 +82,11 @@ fn every_failed_attempt_is_a_row_without_tokens() {
     let (outcome, rows) = record(&lines, None);
     let failed: Vec<_> = rows.iter().filter(|row| row.error.is_some()).collect();
     assert_eq!(failed.len(), 2);
-    assert!(failed.iter().all(|row| row.error.as_deref() == Some("overloaded") && row.sums().total_tokens() == 0));
+    assert!(
+        failed
+            .iter()
+            .all(|row| row.error.as_deref() == Some("overloaded_error") && row.sums().total_tokens() == 0)
+    );
     assert_eq!(outcome.run.attempts, 3);
 }
 
