@@ -70,20 +70,32 @@ impl Recording {
         }
     }
 
-    /// Ends the recording. What goes wrong with it is told, and changes nothing
-    /// about the run.
-    pub(crate) fn finish(self, error: Option<&Error>, context: &Context) -> Outcome {
+    /// Ends the recording: says what the run amounted to while that is written.
+    pub(crate) fn finish(self, error: Option<&Error>) -> (Outcome, Unwritten) {
         let (outcome, batch) = self.recorder.finish(error);
-        if let Some(writer) = self.writer {
+        if let Some(writer) = &self.writer {
             writer.submit(batch);
-            match writer.close(PATIENCE) {
-                Closed::Spooled { file, reason: Some(reason) } => {
-                    context.note(&format!("warning: {reason}; recorded in {} instead", file.display()));
-                }
-                Closed::Lost(e) => context.note(&format!("warning: this run is not recorded: {e}")),
-                _ => {}
-            }
         }
-        outcome
+        (outcome, Unwritten { writer: self.writer })
+    }
+}
+
+/// A record on its way into the ledger.
+#[must_use = "the process must not end before the record is written"]
+pub(crate) struct Unwritten {
+    writer: Option<Writer>,
+}
+
+impl Unwritten {
+    /// Waits for it, but not for long. What goes wrong is told, and changes
+    /// nothing about the run.
+    pub(crate) fn wait(self, context: &Context) {
+        match self.writer.map(|writer| writer.close(PATIENCE)) {
+            Some(Closed::Spooled { file, reason: Some(reason) }) => {
+                context.note(&format!("warning: {reason}; recorded in {} instead", file.display()));
+            }
+            Some(Closed::Lost(e)) => context.note(&format!("warning: this run is not recorded: {e}")),
+            _ => {}
+        }
     }
 }

@@ -72,11 +72,18 @@ async fn drive(command: &str, prompt: String, args: &PromptArgs, context: &Conte
     if error.is_none() {
         error = result.as_ref().and_then(|result| verdict(result).err());
     }
-    let outcome = recording.finish(error.as_ref(), context);
-    if let Some(e) = unwritten {
-        return Err(e).context("cannot write the answer");
-    }
-    renderer.finish(result.as_ref(), &status::json(&outcome, result.as_ref(), error.as_ref()), error.is_some())?;
+    let (outcome, record) = recording.finish(error.as_ref());
+    // The answer first: its reader does not wait for the ledger.
+    let written = match unwritten {
+        Some(e) => Err(e),
+        None => renderer.finish(
+            result.as_ref(),
+            &status::json(&outcome, result.as_ref(), error.as_ref()),
+            error.is_some(),
+        ),
+    };
+    record.wait(context);
+    written.context("cannot write the answer")?;
     if args.stats || (command == "stream" && stderr().is_terminal() && !context.quiet()) {
         eprintln!("{}", status::line(&outcome));
     }

@@ -55,7 +55,8 @@ pub(super) fn run(args: &PromptArgs, context: &Context) -> anyhow::Result<ExitCo
             stderr: String::new(),
         }),
     };
-    let outcome = recording.finish(error.as_ref(), context);
+    let (outcome, record) = recording.finish(error.as_ref());
+    record.wait(context);
     if skipped > 0 {
         context.note(&format!("{skipped} lines were no JSON: passed on, not recorded"));
     }

@@ -9,6 +9,10 @@ use crate::{Error, Result};
 /// files inline are far shorter; without a limit a peer that never ends its
 /// line would fill the memory.
 pub const DEFAULT_LINE_LIMIT: usize = 64 << 20;
+/// Room that is made for reads, and the room below which it is made again: a
+/// pipe holds 64 KiB, and a read of fewer bytes than wait is one read more.
+const READ_ROOM: usize = 64 << 10;
+const READ_LEAST: usize = 8 << 10;
 
 /// Cuts a byte stream, split anywhere, into events.
 ///
@@ -69,8 +73,12 @@ impl Decoder {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The buffer that bytes may be read into directly, behind what is there.
-    pub const fn buffer_mut(&mut self) -> &mut BytesMut {
+    /// The buffer that bytes may be read into directly, behind what is there. It
+    /// has room for a read of at least 8 KiB.
+    pub fn buffer_mut(&mut self) -> &mut BytesMut {
+        if self.buffer.capacity() - self.buffer.len() < READ_LEAST {
+            self.buffer.reserve(READ_ROOM);
+        }
         &mut self.buffer
     }
 

@@ -165,7 +165,7 @@ impl SqliteLedger {
         groups.flush(&tx, names, &self.prices, &mut touched)?;
         for run in &batch.runs {
             if let Some(merged) = runs::merge(&tx, names, run)? {
-                unsettled.run(run, merged.before.as_ref());
+                unsettled.run(run, merged.before);
             }
         }
         settlement::settle(&tx, names, &self.prices, unsettled, &mut touched)?;

@@ -5,6 +5,9 @@ use rusqlite::{Connection, OptionalExtension, Row, types::Type};
 use super::names::{NameKind, Names};
 use crate::store::Run;
 
+/// A transcript's clock may lag behind the end of the run that made it write.
+pub(crate) const WINDOW_SLACK_MS: i64 = 2_000;
+
 pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Run> {
     let record: String = row.get(0)?;
     serde_json::from_str(&record).map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, e.into()))
@@ -15,38 +18,51 @@ fn recorded(db: &Connection, id: &str) -> rusqlite::Result<Option<Run>> {
     db.prepare_cached("SELECT record FROM runs WHERE id = ?1")?.query_row([id], read).optional()
 }
 
-/// The runs that read one `result` line, the one that counts its totals first.
-pub(crate) fn of_result(db: &Connection, result_id: &str) -> rusqlite::Result<Vec<Run>> {
-    db.prepare_cached("SELECT record FROM runs WHERE result_id = ?1 ORDER BY id")?
+/// The run that counts the totals of a `result` line, and the one that would
+/// if it were not there.
+pub(crate) fn first_two_of_result(db: &Connection, result_id: &str) -> rusqlite::Result<Vec<Run>> {
+    db.prepare_cached("SELECT record FROM runs WHERE result_id = ?1 ORDER BY id LIMIT 2")?
         .query_map([result_id], read)?
         .collect()
 }
 
+/// Whether another run counts the totals of the `result` line that this one read.
+pub(crate) fn is_superseded(db: &Connection, run: &Run) -> rusqlite::Result<bool> {
+    let Some(result_id) = &run.result_id else { return Ok(false) };
+    let first: Option<String> = db
+        .prepare_cached("SELECT min(id) FROM runs WHERE result_id = ?1")?
+        .query_row([result_id], |r| r.get(0))?;
+    Ok(first.is_some_and(|first| first < run.id))
+}
+
 /// A run with the totals that it counts: none, if another one counts them.
 pub(crate) fn get(db: &Connection, id: &str) -> rusqlite::Result<Option<Run>> {
-    recorded(db, id)?.map(|run| without_counted_totals(db, run)).transpose()
+    let Some(mut run) = recorded(db, id)? else { return Ok(None) };
+    if is_superseded(db, &run)? {
+        run.totals.clear();
+    }
+    Ok(Some(run))
 }
 
-/// The runs of a session, in the order in which they claim its requests, with
-/// the totals that they count.
-pub(crate) fn of_session(db: &Connection, session: i64) -> rusqlite::Result<Vec<Run>> {
-    let recorded: Vec<Run> = db
-        .prepare_cached("SELECT record FROM runs WHERE session = ?1 ORDER BY started_at, id")?
-        .query_map([session], read)?
-        .collect::<Result<_, _>>()?;
-    recorded.into_iter().map(|run| without_counted_totals(db, run)).collect()
+/// The runs of a session in whose time a moment falls, in the order in which
+/// they claim what happened in it.
+pub(crate) fn covering(db: &Connection, session: i64, ts: i64) -> rusqlite::Result<Vec<Run>> {
+    db.prepare_cached(
+        "SELECT record FROM runs WHERE session = ?1 AND started_at <= ?2 AND ended_at >= ?3 ORDER BY started_at, id",
+    )?
+    .query_map([session, ts, ts - WINDOW_SLACK_MS], read)?
+    .collect()
 }
 
-fn without_counted_totals(db: &Connection, mut run: Run) -> rusqlite::Result<Run> {
-    if let Some(result_id) = &run.result_id {
-        let counts: Option<String> = db
-            .prepare_cached("SELECT min(id) FROM runs WHERE result_id = ?1")?
-            .query_row([result_id], |r| r.get(0))?;
-        if counts.is_some_and(|first| first < run.id) {
-            run.totals.clear();
+/// The run that claims what happened at a moment of its session and no run saw:
+/// the first in whose time it falls.
+pub(crate) fn claimant(db: &Connection, session: i64, ts: i64) -> rusqlite::Result<Option<Run>> {
+    for run in covering(db, session, ts)? {
+        if !run.totals.is_empty() && !is_superseded(db, &run)? {
+            return Ok(Some(run));
         }
     }
-    Ok(run)
+    Ok(None)
 }
 
 /// A record of a run that won over what was known, if anything was.

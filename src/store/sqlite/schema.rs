@@ -89,7 +89,7 @@ CREATE TABLE runs (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX runs_started ON runs (started_at);
 CREATE INDEX runs_result ON runs (result_id) WHERE result_id IS NOT NULL;
-CREATE INDEX runs_session ON runs (session) WHERE session IS NOT NULL;
+CREATE INDEX runs_session ON runs (session, started_at, ended_at) WHERE session IS NOT NULL;
 
 CREATE TABLE rollups (
   level           INTEGER NOT NULL,

@@ -9,7 +9,7 @@ use super::{
     Touched,
     names::{NameKind, Names},
     rows::{COLUMNS, Stored},
-    runs,
+    runs::{self, WINDOW_SLACK_MS},
 };
 use crate::{
     pricing::PriceTable,
@@ -21,26 +21,17 @@ use crate::{
     },
 };
 
-/// A transcript's clock may lag behind the end of the run that made it write.
-const WINDOW_SLACK_MS: i64 = 2_000;
-
-/// What an append leaves to be settled beyond the rows it touched.
+/// What an append leaves to be settled beyond the rows it touched: the records
+/// of runs that changed, as they are and as they were.
 #[derive(Debug, Default)]
 pub(crate) struct Unsettled {
-    runs: BTreeSet<String>,
-    sessions: BTreeSet<String>,
-    results: BTreeSet<String>,
+    records: Vec<Run>,
 }
 
 impl Unsettled {
-    /// Notes that a run's record changed. It may claim what another run of its
-    /// session had, and give up what it had itself.
-    pub(crate) fn run(&mut self, run: &Run, before: Option<&Run>) {
-        self.runs.insert(run.id.clone());
-        for record in [Some(run), before].into_iter().flatten() {
-            self.sessions.extend(record.session.clone());
-            self.results.extend(record.result_id.clone());
-        }
+    pub(crate) fn run(&mut self, run: &Run, before: Option<Run>) {
+        self.records.push(run.clone());
+        self.records.extend(before);
     }
 }
 
@@ -51,40 +42,47 @@ pub(crate) fn settle(
     unsettled: Unsettled,
     touched: &mut Touched,
 ) -> rusqlite::Result<()> {
-    let Unsettled { mut runs, mut sessions, results } = unsettled;
-    let mut errors_of: BTreeSet<i64> = BTreeSet::new();
-    for result_id in results {
-        for run in runs::of_result(db, &result_id)? {
-            runs.insert(run.id);
-            sessions.extend(run.session);
-        }
+    let mut records = unsettled.records;
+    // Where two runs read the same `result` line, the first one counts it: a
+    // new first takes that from the second.
+    for result_id in records.iter().filter_map(|run| run.result_id.clone()).collect::<BTreeSet<_>>() {
+        records.extend(runs::first_two_of_result(db, &result_id)?);
     }
-    for session in sessions {
-        let session = names.intern(db, NameKind::Session, &session)?;
-        let of_session = runs::of_session(db, session)?;
-        drop_stale_shares(db, session, &of_session, touched)?;
-        runs.extend(of_session.into_iter().map(|run| run.id));
+    let mut runs = BTreeSet::new();
+    let mut errors_of: BTreeSet<i64> = BTreeSet::new();
+    for record in records {
+        reclaim(db, names, &record, &mut runs, touched)?;
+        runs.insert(record.id);
     }
     let ids: Vec<i64> = touched.before.keys().copied().collect();
     for id in ids {
         let after = row(db, id)?;
         let before = touched.before[&id].clone();
         for row in [before, after].into_iter().flatten() {
-            runs.extend(row.run.clone());
-            let Some(session) = row.session else { continue };
-            if row.is_bare_error() {
+            if let Some(session) = row.session.filter(|_| row.is_bare_error()) {
                 errors_of.insert(session);
             }
-            // A row that says no run may fall into the time of any of its session's.
-            if row.run.is_none() {
-                runs.extend(runs::of_session(db, session)?.into_iter().map(|run| run.id));
+            match (&row.run, row.session) {
+                (Some(run), _) => {
+                    if let Some(result_id) = runs::get(db, run)?.and_then(|run| run.result_id) {
+                        runs.extend(
+                            runs::first_two_of_result(db, &result_id)?.into_iter().map(|run| run.id).take(1),
+                        );
+                    }
+                    runs.insert(run.clone());
+                }
+                // A row that says no run may fall into the time of any of its session's.
+                (None, Some(session)) => {
+                    runs.extend(runs::covering(db, session, row.ts)?.into_iter().map(|run| run.id));
+                }
+                (None, None) => {}
             }
         }
     }
     for session in errors_of {
         settle_errors(db, session, touched)?;
     }
-    for id in with_twins(db, runs)? {
+    for id in runs {
         if let Some(run) = runs::get(db, &id)? {
             settle_run(db, names, prices, &run, touched)?;
         }
@@ -92,14 +90,36 @@ pub(crate) fn settle(
     Ok(())
 }
 
-/// Runs, and those that read the same `result` lines as they.
-fn with_twins(db: &Connection, mut runs: BTreeSet<String>) -> rusqlite::Result<BTreeSet<String>> {
-    for id in runs.clone() {
-        if let Some(result_id) = runs::get(db, &id)?.and_then(|run| run.result_id) {
-            runs.extend(runs::of_result(db, &result_id)?.into_iter().map(|run| run.id));
+/// Finds the runs that have to do with what a run may claim, and takes the
+/// shares from rows that nobody claims any more.
+fn reclaim(
+    db: &Connection,
+    names: &mut Names,
+    run: &Run,
+    runs: &mut BTreeSet<String>,
+    touched: &mut Touched,
+) -> rusqlite::Result<()> {
+    let Some(session) = &run.session else { return Ok(()) };
+    let session = names.intern(db, NameKind::Session, session)?;
+    for mut row in unseen(db, session, run)? {
+        runs.extend(runs::covering(db, session, row.ts)?.into_iter().map(|run| run.id));
+        if row.share.is_some() && runs::claimant(db, session, row.ts)?.is_none() {
+            touched.changes(row.clone());
+            row.share = None;
+            row.write(db)?;
         }
     }
-    Ok(runs)
+    Ok(())
+}
+
+/// The rows of a session that fall into a run's time and that no run saw.
+fn unseen(db: &Connection, session: i64, run: &Run) -> rusqlite::Result<Vec<Stored>> {
+    let Some(ended_at) = run.ended_at else { return Ok(Vec::new()) };
+    db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM requests WHERE session = ?1 AND run IS NULL AND ts BETWEEN ?2 AND ?3"
+    ))?
+    .query_map((session, run.started_at, ended_at + WINDOW_SLACK_MS), Stored::read)?
+    .collect()
 }
 
 fn row(db: &Connection, id: i64) -> rusqlite::Result<Option<Stored>> {
@@ -162,67 +182,29 @@ fn settle_run(
 
 /// The rows of a run: those that it, or another reader of the same `result`
 /// line, saw, and those of its session that fall into its time and that no run
-/// saw. Where two runs' times overlap, the earlier
-/// run has them.
+/// saw. Where two runs' times overlap, the earlier run has them.
 fn rows_of(db: &Connection, names: &mut Names, run: &Run) -> rusqlite::Result<Vec<Stored>> {
-    let billed = |row: &Stored| row.kind != RowKind::Remainder && !row.is_bare_error();
-    let twins = match &run.result_id {
-        Some(result_id) => runs::of_result(db, result_id)?.into_iter().map(|run| run.id).collect(),
-        None => vec![run.id.clone()],
-    };
-    // Their rows are settled with the totals, by the run that counts those.
-    if twins.first() != Some(&run.id) {
+    // Its rows are settled with the totals, by the run that counts those.
+    if runs::is_superseded(db, run)? {
         return Ok(Vec::new());
     }
-    let mut rows = Vec::new();
-    for twin in twins {
-        let seen = db
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM requests WHERE run = ?1"))?
-            .query_map([&twin], Stored::read)?
-            .filter(|row| row.as_ref().map_or(true, billed))
-            .collect::<Result<Vec<_>, _>>()?;
-        rows.extend(seen);
-    }
-    let (Some(session), Some(ended_at)) = (&run.session, run.ended_at) else { return Ok(rows) };
-    let session = names.intern(db, NameKind::Session, session)?;
-    let others = runs::of_session(db, session)?;
-    let unseen: Vec<Stored> = db
+    let mut rows: Vec<Stored> = db
         .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM requests WHERE session = ?1 AND run IS NULL AND ts BETWEEN ?2 AND ?3"
+            "SELECT {COLUMNS} FROM requests WHERE run = ?1 \
+             OR run IN (SELECT id FROM runs WHERE result_id = ?2)"
         ))?
-        .query_map((session, run.started_at, ended_at + WINDOW_SLACK_MS), Stored::read)?
+        .query_map([Some(&run.id), run.result_id.as_ref()], Stored::read)?
         .collect::<Result<_, _>>()?;
-    rows.extend(
-        unseen
-            .into_iter()
-            .filter(|row| billed(row) && claimant(&others, row.ts).is_some_and(|first| first.id == run.id)),
-    );
-    Ok(rows)
-}
-
-/// The run that claims a row which no run saw: the first in whose time it falls.
-fn claimant(runs: &[Run], ts: i64) -> Option<&Run> {
-    runs.iter().find(|run| {
-        !run.totals.is_empty()
-            && run.ended_at.is_some_and(|end| (run.started_at..=end + WINDOW_SLACK_MS).contains(&ts))
-    })
-}
-
-fn drop_stale_shares(db: &Connection, session: i64, runs: &[Run], touched: &mut Touched) -> rusqlite::Result<()> {
-    let shared: Vec<Stored> = db
-        .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM requests WHERE session = ?1 AND run IS NULL AND share IS NOT NULL"
-        ))?
-        .query_map([session], Stored::read)?
-        .collect::<Result<_, _>>()?;
-    for mut row in shared {
-        if claimant(runs, row.ts).is_none() {
-            touched.changes(row.clone());
-            row.share = None;
-            row.write(db)?;
+    if let Some(session) = &run.session {
+        let session = names.intern(db, NameKind::Session, session)?;
+        for row in unseen(db, session, run)? {
+            if runs::claimant(db, session, row.ts)?.is_some_and(|first| first.id == run.id) {
+                rows.push(row);
+            }
         }
     }
-    Ok(())
+    rows.retain(|row| row.kind != RowKind::Remainder && !row.is_bare_error());
+    Ok(rows)
 }
 
 fn write_remainders(
