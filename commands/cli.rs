@@ -26,7 +26,14 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_enum, help_heading = "Global options")]
     pub(crate) format: Option<Format>,
     /// The ledger [default: $XDG_DATA_HOME/claude-cli/ledger.db]
-    #[arg(long, global = true, value_name = "FILE", env = "CLAUDE_CLI_DB", help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "CLAUDE_CLI_DB",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
     pub(crate) db: Option<PathBuf>,
     /// Time zone of days and hours: a name such as Europe/Berlin, UTC, local or +05:30
     #[arg(long, global = true, value_name = "ZONE", default_value = "local", help_heading = "Global options")]

@@ -39,11 +39,11 @@ pub(crate) struct PromptArgs {
     /// Do not read stdin
     #[arg(long)]
     pub(crate) no_stdin: bool,
-    /// What to run it on [possible values: auto, claude, api, simulated]
+    /// What to run it on; `auto` takes the `claude` program, else the Messages API
     #[arg(long, value_name = "BACKEND", default_value = "auto", value_parser = backend_parser())]
     pub(crate) backend: BackendKind,
     /// The model, by name or alias (sonnet, opus, haiku)
-    #[arg(long, short, env = "CLAUDE_CLI_MODEL")]
+    #[arg(long, short, env = "CLAUDE_CLI_MODEL", hide_env_values = true)]
     pub(crate) model: Option<String>,
     /// The system prompt
     #[arg(long, short, value_name = "TEXT")]
@@ -67,7 +67,7 @@ pub(crate) struct PromptArgs {
     #[arg(long, value_name = "N", default_value_t = 8192)]
     pub(crate) max_tokens: u32,
     /// The `claude` program [default: the one on PATH]
-    #[arg(long, value_name = "FILE", env = "CLAUDE_CLI_CLAUDE")]
+    #[arg(long, value_name = "FILE", env = "CLAUDE_CLI_CLAUDE", hide_env_values = true)]
     pub(crate) claude: Option<PathBuf>,
     /// Mark what is recorded, for `analytics summary --by tag`; may be repeated
     #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = parse_tag)]

@@ -41,7 +41,7 @@ Register-ArgumentCompleter -Native -CommandName 'claude-cli' -ScriptBlock {
             break
         }
         'claude-cli;query' {
-            [CompletionResult]::new('--backend', '--backend', [CompletionResultType]::ParameterName, 'What to run it on [possible values: auto, claude, api, simulated]')
+            [CompletionResult]::new('--backend', '--backend', [CompletionResultType]::ParameterName, 'What to run it on; `auto` takes the `claude` program, else the Messages API')
             [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'The model, by name or alias (sonnet, opus, haiku)')
             [CompletionResult]::new('--model', '--model', [CompletionResultType]::ParameterName, 'The model, by name or alias (sonnet, opus, haiku)')
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'The system prompt')
@@ -68,7 +68,7 @@ Register-ArgumentCompleter -Native -CommandName 'claude-cli' -ScriptBlock {
             break
         }
         'claude-cli;stream' {
-            [CompletionResult]::new('--backend', '--backend', [CompletionResultType]::ParameterName, 'What to run it on [possible values: auto, claude, api, simulated]')
+            [CompletionResult]::new('--backend', '--backend', [CompletionResultType]::ParameterName, 'What to run it on; `auto` takes the `claude` program, else the Messages API')
             [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'The model, by name or alias (sonnet, opus, haiku)')
             [CompletionResult]::new('--model', '--model', [CompletionResultType]::ParameterName, 'The model, by name or alias (sonnet, opus, haiku)')
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'The system prompt')

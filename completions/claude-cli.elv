@@ -37,7 +37,7 @@ set edit:completion:arg-completer[claude-cli] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'claude-cli;query'= {
-            cand --backend 'What to run it on [possible values: auto, claude, api, simulated]'
+            cand --backend 'What to run it on; `auto` takes the `claude` program, else the Messages API'
             cand -m 'The model, by name or alias (sonnet, opus, haiku)'
             cand --model 'The model, by name or alias (sonnet, opus, haiku)'
             cand -s 'The system prompt'
@@ -63,7 +63,7 @@ set edit:completion:arg-completer[claude-cli] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'claude-cli;stream'= {
-            cand --backend 'What to run it on [possible values: auto, claude, api, simulated]'
+            cand --backend 'What to run it on; `auto` takes the `claude` program, else the Messages API'
             cand -m 'The model, by name or alias (sonnet, opus, haiku)'
             cand --model 'The model, by name or alias (sonnet, opus, haiku)'
             cand -s 'The system prompt'

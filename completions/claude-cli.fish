@@ -42,7 +42,7 @@ complete -c claude-cli -n "__fish_claude_cli_needs_command" -f -a "simulate" -d 
 complete -c claude-cli -n "__fish_claude_cli_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c claude-cli -n "__fish_claude_cli_needs_command" -f -a "man" -d 'Write the man pages'
 complete -c claude-cli -n "__fish_claude_cli_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c claude-cli -n "__fish_claude_cli_using_subcommand query" -l backend -d 'What to run it on [possible values: auto, claude, api, simulated]' -r -f -a "auto\t''
+complete -c claude-cli -n "__fish_claude_cli_using_subcommand query" -l backend -d 'What to run it on; `auto` takes the `claude` program, else the Messages API' -r -f -a "auto\t''
 claude\t''
 api\t''
 simulated\t''"
@@ -70,7 +70,7 @@ complete -c claude-cli -n "__fish_claude_cli_using_subcommand query" -l no-recor
 complete -c claude-cli -n "__fish_claude_cli_using_subcommand query" -l stats -d 'End with a line of figures on stderr even if that is no terminal'
 complete -c claude-cli -n "__fish_claude_cli_using_subcommand query" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c claude-cli -n "__fish_claude_cli_using_subcommand query" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c claude-cli -n "__fish_claude_cli_using_subcommand stream" -l backend -d 'What to run it on [possible values: auto, claude, api, simulated]' -r -f -a "auto\t''
+complete -c claude-cli -n "__fish_claude_cli_using_subcommand stream" -l backend -d 'What to run it on; `auto` takes the `claude` program, else the Messages API' -r -f -a "auto\t''
 claude\t''
 api\t''
 simulated\t''"

@@ -43,3 +43,8 @@ pub mod stream;
 pub use client::{Client, ClientBuilder, MessageStream, QueryBuilder, Response};
 pub use error::{Error, ExitClass, Limit, Result};
 pub use stream::{Event, EventKind, MessageParser, StreamFormat, Usage};
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

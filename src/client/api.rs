@@ -81,7 +81,7 @@ impl ApiBackend {
 
     /// Ignores the environment's proxies.
     #[must_use]
-    pub(crate) const fn without_proxy(mut self) -> Self {
+    pub const fn without_proxy(mut self) -> Self {
         self.no_proxy = true;
         self
     }
