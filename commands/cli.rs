@@ -1,10 +1,14 @@
 //! The table of commands.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
-use crate::{analytics, completions, context::Context, man, output::Format, query, simulate, stream, timeseries};
+use crate::{
+    analytics, completions,
+    context::{Context, Global},
+    man, query, simulate, stream, timeseries,
+};
 
 /// Run Claude from scripts and CI, stream its answers, and know what every request cost.
 #[derive(Debug, Parser)]
@@ -18,30 +22,6 @@ pub(crate) struct Cli {
 
 const EXIT_CODES: &str = "Exit codes: 0 ok, 1 failure, 2 usage, 3 a gate tripped, 4 authentication, \
 5 rate limited or overloaded, 6 timed out, 7 the model did not deliver, 130 interrupted.";
-
-/// Options of every command.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Global {
-    /// How reports are written [default: table on a terminal, json in a pipe]
-    #[arg(long, global = true, value_enum, help_heading = "Global options")]
-    pub(crate) format: Option<Format>,
-    /// The ledger [default: $XDG_DATA_HOME/claude-cli/ledger.db]
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        env = "CLAUDE_CLI_DB",
-        hide_env_values = true,
-        help_heading = "Global options"
-    )]
-    pub(crate) db: Option<PathBuf>,
-    /// Time zone of days and hours: a name such as Europe/Berlin, UTC, local or +05:30
-    #[arg(long, global = true, value_name = "ZONE", default_value = "local", help_heading = "Global options")]
-    pub(crate) tz: String,
-    /// Say nothing on stderr but errors
-    #[arg(long, short, global = true, help_heading = "Global options")]
-    pub(crate) quiet: bool,
-}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -12,11 +12,35 @@ use claude_cli::{analytics::parse_zone, pricing::PriceTable};
 use etcetera::{BaseStrategy, base_strategy::Xdg};
 use jiff::tz::TimeZone;
 
-use crate::{cli::Global, output::Format};
+use crate::output::Format;
 
 /// The folder of this program within the XDG folders.
 const FOLDER: &str = "claude-cli";
 const DEFAULT_WIDTH: usize = 80;
+
+/// Options of every command.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Global {
+    /// How reports are written [default: table on a terminal, json in a pipe]
+    #[arg(long, global = true, value_enum, help_heading = "Global options")]
+    format: Option<Format>,
+    /// The ledger [default: $XDG_DATA_HOME/claude-cli/ledger.db]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "CLAUDE_CLI_DB",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
+    db: Option<PathBuf>,
+    /// Time zone of days and hours: a name such as Europe/Berlin, UTC, local or +05:30
+    #[arg(long, global = true, value_name = "ZONE", default_value = "local", help_heading = "Global options")]
+    tz: String,
+    /// Say nothing on stderr but errors
+    #[arg(long, short, global = true, help_heading = "Global options")]
+    quiet: bool,
+}
 
 pub(crate) struct Context {
     global: Global,

@@ -28,8 +28,8 @@ pub(crate) struct Column {
     /// Its title for people.
     pub(crate) title: &'static str,
     pub(crate) right: bool,
-    /// Left out where the terminal is narrow.
-    pub(crate) wide_only: bool,
+    /// May be left out where the terminal is narrow.
+    pub(crate) optional: bool,
 }
 
 /// A value, for people and for programs.
@@ -62,8 +62,10 @@ pub(crate) struct Report {
     pub(crate) lines: Vec<serde_json::Value>,
 }
 
-/// Below this many columns only the essential ones are shown.
-const NARROW: usize = 100;
+/// What a cell takes besides its text: a space on either side, and a border.
+const CELL_FRAME: usize = 3;
+/// A first column that is wider wraps, rather than cost another one.
+const KEY_WIDTH: usize = 40;
 
 impl Report {
     pub(crate) fn write(&self, format: Format, width: usize) -> anyhow::Result<()> {
@@ -88,17 +90,35 @@ impl Report {
                 csv.flush()?;
             }
             Format::Table => {
-                writeln!(out, "{}", self.table(presets::UTF8_BORDERS_ONLY, width < NARROW, Some(width)))?;
+                writeln!(out, "{}", self.table(presets::UTF8_BORDERS_ONLY, Some(width)))?;
             }
-            Format::Markdown => writeln!(out, "{}", self.table(presets::ASCII_MARKDOWN, false, None))?,
+            Format::Markdown => writeln!(out, "{}", self.table(presets::ASCII_MARKDOWN, None))?,
         }
         out.flush()?;
         Ok(())
     }
 
-    fn table(&self, style: TableStyle, narrow: bool, width: Option<usize>) -> Table {
-        let shown: Vec<usize> =
-            (0..self.columns.len()).filter(|&i| !(narrow && self.columns[i].wide_only)).collect();
+    /// The columns that fit: those that may be left out are, from the right,
+    /// until the rest has room.
+    fn columns_within(&self, width: Option<usize>) -> Vec<usize> {
+        let mut shown: Vec<usize> = (0..self.columns.len()).collect();
+        let Some(width) = width else { return shown };
+        let needs = |i: usize| {
+            let cells = self.rows.iter().chain(&self.totals).map(|row| row[i].shown.chars().count());
+            let widest = cells.max().unwrap_or(0).max(self.columns[i].title.chars().count());
+            CELL_FRAME + if i == 0 { widest.min(KEY_WIDTH) } else { widest }
+        };
+        let mut total = 1 + shown.iter().map(|&i| needs(i)).sum::<usize>();
+        while total > width
+            && let Some(at) = shown.iter().rposition(|&i| self.columns[i].optional)
+        {
+            total -= needs(shown.remove(at));
+        }
+        shown
+    }
+
+    fn table(&self, style: TableStyle, width: Option<usize>) -> Table {
+        let shown = self.columns_within(width);
         let mut table = Table::new();
         table.load_style(style);
         if let Some(width) = width {

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
 }
 
 fn report(runs: &[Run], context: &Context) -> Report {
-    let column = |name, title, right, wide_only| Column { name, title, right, wide_only };
+    let column = |name, title, right, optional| Column { name, title, right, optional };
     let columns = vec![
         column("started", "Started", false, false),
         column("command", "Command", false, true),

@@ -75,15 +75,15 @@ fn gate(args: &Args, answer: &Summary) -> Option<String> {
     })
 }
 
-fn column(name: &'static str, title: &'static str, wide_only: bool) -> Column {
-    Column { name, title, right: true, wide_only }
+fn column(name: &'static str, title: &'static str, optional: bool) -> Column {
+    Column { name, title, right: true, optional }
 }
 
 fn report(answer: &Summary) -> Report {
     let mode = answer.query.cost;
     let by = answer.query.by.name();
     let columns = vec![
-        Column { name: by, title: title(answer.query.by), right: false, wide_only: false },
+        Column { name: by, title: title(answer.query.by), right: false, optional: false },
         column("requests", "Requests", false),
         column("errors", "Errors", true),
         column("input_tokens", "Input", true),
