@@ -1,27 +1,50 @@
 //! The table of commands.
 
-use std::process::ExitCode;
+use std::{env, ffi::OsString, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
-    analytics, completions,
+    analytics, completions, config,
+    config::ConfigFile,
     context::{Context, Global},
-    man, query, simulate, stream, timeseries,
+    doctor, external, man, query, simulate, stream, timeseries,
 };
 
 /// Run Claude from scripts and CI, stream its answers, and know what every request cost.
 #[derive(Debug, Parser)]
-#[command(name = "claude-cli", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(
+    name = "claude-cli",
+    version,
+    max_term_width = 100,
+    after_help = EXIT_CODES,
+    arg_required_else_help = true,
+    args_conflicts_with_subcommands = false
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
+    /// List all commands, those of others (claude-cli-NAME on PATH) included
+    #[arg(long)]
+    list: bool,
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 ok, 1 failure, 2 usage, 3 a gate tripped, 4 authentication, \
-5 rate limited or overloaded, 6 timed out, 7 the model did not deliver, 130 interrupted.";
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    it worked
+  1    a failure with no code of its own
+  2    usage: an option, a value or the config file is wrong
+  3    a gate tripped: over budget, a cost is unknown, or there is no data
+  4    authentication: no credentials, or they were refused (401, 403)
+  5    rate limited or overloaded, after the retries (429, 529)
+  6    one of our time limits
+  7    the model did not deliver: is_error, max turns, an empty answer, one that
+       breaks the JSON schema, or a denied tool with --fail-on-denied
+  130  interrupted by SIGINT or SIGTERM
+Where two apply, the first of 130, 6, 4, 5, 3, 7, 1 counts. They come from the
+real cause, whatever `claude` itself exits with.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -36,22 +59,68 @@ pub(crate) enum Command {
     Timeseries(timeseries::Args),
     /// Serve a simulated Messages API on loopback
     Simulate(simulate::Args),
+    /// Read and change the config file, and show the prices
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Check whether everything is in place, and say what to do where it is not
+    Doctor(doctor::Args),
     /// Print a shell's completion script
     Completions(completions::Args),
     /// Write the man pages
     Man(man::Args),
+    #[command(external_subcommand)]
+    External(Vec<OsString>),
+}
+
+/// Reads the command line over the config file. Ends the process for `--help`,
+/// `--version` and what cannot be understood.
+pub(crate) fn parse() -> claude_cli::Result<(Cli, ConfigFile)> {
+    let args: Vec<OsString> = env::args_os().collect();
+    let (config, broken) = match ConfigFile::load(&args) {
+        Ok(config) => (config, None),
+        Err(e) => (ConfigFile::default(), Some(e)),
+    };
+    let command = config.defaults(Cli::command());
+    let cli = command.try_get_matches_from(&args).and_then(|matches| Cli::from_arg_matches(&matches));
+    match cli {
+        Ok(cli) => match broken {
+            // `config` and `doctor` are how one repairs it.
+            Some(e) if !matches!(cli.command, Some(Command::Config(_) | Command::Doctor(_))) => Err(e),
+            Some(_) => Ok((cli, ConfigFile::unread(&args))),
+            None => Ok((cli, config)),
+        },
+        Err(e) if e.use_stderr() => {
+            // If it was the file's value that an option did not take, say so.
+            config.check(&Cli::command())?;
+            e.exit()
+        }
+        Err(e) => e.exit(),
+    }
+}
+
+impl Cli {
+    pub(crate) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        match self.command {
+            _ if self.list => external::list(context),
+            Some(command) => command.run(context),
+            None => Ok(claude_cli::ExitClass::Usage.code().into()),
+        }
+    }
 }
 
 impl Command {
-    pub(crate) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+    fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         match self {
             Self::Query(args) => query::run(args, context),
             Self::Stream(args) => stream::run(args, context),
             Self::Analytics(command) => command.run(context),
             Self::Timeseries(args) => timeseries::run(&args, context),
             Self::Simulate(args) => simulate::run(args, context),
+            Self::Config(command) => command.run(context),
+            Self::Doctor(args) => doctor::run(&args, context),
             Self::Completions(args) => completions::run(&args),
             Self::Man(args) => man::run(&args),
+            Self::External(args) => external::run(&args, context),
         }
     }
 }
@@ -63,10 +132,23 @@ mod tests {
     use super::Cli;
 
     #[test]
+    fn every_key_of_the_config_file_is_an_option() {
+        for key in &crate::config::KEYS {
+            let command = Cli::command();
+            let query = command.find_subcommand("query").unwrap();
+            let of = if key.global { &command } else { query };
+            let arg = of.get_arguments().find(|arg| arg.get_id() == key.name);
+            assert_eq!(arg.unwrap().get_long(), Some(key.option().trim_start_matches("--")), "{}", key.name);
+        }
+    }
+
+    #[test]
     fn the_table_is_sound_and_complete() {
         let command = Cli::command();
         command.clone().debug_assert();
         let names: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
-        assert_eq!(names, ["query", "stream", "analytics", "timeseries", "simulate", "completions", "man"]);
+        let expected =
+            ["query", "stream", "analytics", "timeseries", "simulate", "config", "doctor", "completions", "man"];
+        assert_eq!(names, expected);
     }
 }

@@ -5,21 +5,39 @@ use std::{
     process::ExitCode,
 };
 
-use clap::CommandFactory;
-use clap_complete::{Shell, generate};
+use clap::{CommandFactory, builder::PossibleValuesParser};
+use clap_complete::{CompleteEnv, env::Shells};
+use claude_cli::Error;
 
 use crate::cli::Cli;
 
+/// The variable by which a completion script asks.
+const ASKED_BY: &str = "COMPLETE";
+const NAME: &str = "claude-cli";
+
 /// Print a shell's completion script.
+///
+/// The script asks this program for what fits, so that it completes models,
+/// sessions, tags and templates, too.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The shell
-    shell: Shell,
+    #[arg(value_parser = PossibleValuesParser::new(["bash", "zsh", "fish", "powershell", "elvish"]))]
+    shell: String,
+}
+
+/// Answers a completion script that asks, and ends the process then.
+pub(crate) fn answer_shell() {
+    CompleteEnv::with_factory(Cli::command).var(ASKED_BY).complete();
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let shells = Shells::builtins();
+    let shell = shells
+        .completer(&args.shell)
+        .ok_or_else(|| Error::Invalid(format!("`{}` has no completions", args.shell)))?;
     let mut script = Vec::new();
-    generate(args.shell, &mut Cli::command(), "claude-cli", &mut script);
+    shell.write_registration(ASKED_BY, NAME, NAME, NAME, &mut script)?;
     stdout().write_all(&script)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,8 +1,8 @@
-//! What commands share: paths, zone, terminal, and the ledger when they need it.
+//! What commands share: config, paths, zone, terminal, and the price table.
 
 use std::{
     env,
-    io::{IsTerminal, stdout},
+    io::{IsTerminal, stderr, stdout},
     path::PathBuf,
     sync::Arc,
 };
@@ -12,17 +12,36 @@ use claude_cli::{analytics::parse_zone, pricing::PriceTable};
 use etcetera::{BaseStrategy, base_strategy::Xdg};
 use jiff::tz::TimeZone;
 
-use crate::output::Format;
+use crate::{config::ConfigFile, output::Format};
 
 /// The folder of this program within the XDG folders.
 const FOLDER: &str = "claude-cli";
 const DEFAULT_WIDTH: usize = 80;
 
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set; always if CLICOLOR_FORCE is
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
 /// Options of every command.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Global {
     /// How reports are written [default: table on a terminal, json in a pipe]
-    #[arg(long, global = true, value_enum, help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        env = "CLAUDE_CLI_FORMAT",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
     format: Option<Format>,
     /// The ledger [default: $XDG_DATA_HOME/claude-cli/ledger.db]
     #[arg(
@@ -34,23 +53,48 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     db: Option<PathBuf>,
+    /// The config file [default: $XDG_CONFIG_HOME/claude-cli/config.toml]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "CLAUDE_CLI_CONFIG",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
+    config: Option<PathBuf>,
     /// Time zone of days and hours: a name such as Europe/Berlin, UTC, local or +05:30
     #[arg(long, global = true, value_name = "ZONE", default_value = "local", help_heading = "Global options")]
     tz: String,
+    /// When to use colour
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Global options"
+    )]
+    color: Color,
     /// Say nothing on stderr but errors
     #[arg(long, short, global = true, help_heading = "Global options")]
     quiet: bool,
+    /// Tell on stderr what is being done; twice for more
+    #[arg(long, short, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet", help_heading = "Global options")]
+    verbose: u8,
 }
 
 pub(crate) struct Context {
     global: Global,
+    pub(crate) config: ConfigFile,
     pub(crate) tz: TimeZone,
 }
 
 impl Context {
-    pub(crate) fn new(global: Global) -> anyhow::Result<Self> {
+    pub(crate) fn new(global: Global, config: ConfigFile) -> anyhow::Result<Self> {
+        trace(global.verbose);
         let tz = parse_zone(&global.tz)?;
-        Ok(Self { global, tz })
+        Ok(Self { global, config, tz })
     }
 
     /// The ledger's file.
@@ -58,13 +102,13 @@ impl Context {
         if let Some(path) = self.global.db.as_ref().filter(|path| !path.as_os_str().is_empty()) {
             return Ok(path.clone());
         }
-        Ok(xdg()?.data_dir().join(FOLDER).join("ledger.db"))
+        Ok(data_folder()?.join("ledger.db"))
     }
 
     /// The price table in force. A broken one in the config folder is reported
     /// and the embedded one used: it must not keep a prompt from running.
     pub(crate) fn prices(&self) -> Arc<PriceTable> {
-        let loaded = xdg().and_then(|xdg| Ok(PriceTable::load(&xdg.config_dir().join(FOLDER))?));
+        let loaded = config_folder().and_then(|folder| Ok(PriceTable::load(&folder)?));
         Arc::new(loaded.unwrap_or_else(|error| {
             self.note(&format!("warning: {error:#}; using the built-in prices"));
             PriceTable::embedded().clone()
@@ -76,12 +120,27 @@ impl Context {
         self.global.format.unwrap_or_else(|| if stdout().is_terminal() { Format::Table } else { Format::Json })
     }
 
+    /// The format asked for, if any was.
+    pub(crate) const fn asked_format(&self) -> Option<Format> {
+        self.global.format
+    }
+
     /// Columns of the terminal.
     pub(crate) fn width(&self) -> usize {
         let columns = env::var("COLUMNS").ok().and_then(|text| text.trim().parse().ok());
         columns.filter(|&n| n > 0).unwrap_or_else(|| {
             rustix::termios::tcgetwinsize(stdout()).map_or(DEFAULT_WIDTH, |size| usize::from(size.ws_col).max(20))
         })
+    }
+
+    /// Whether stdout may be coloured.
+    pub(crate) fn colors_stdout(&self) -> bool {
+        colors(self.global.color, stdout().is_terminal())
+    }
+
+    /// Whether stderr may be coloured.
+    pub(crate) fn colors_stderr(&self) -> bool {
+        colors(self.global.color, stderr().is_terminal())
     }
 
     pub(crate) const fn quiet(&self) -> bool {
@@ -94,6 +153,51 @@ impl Context {
             eprintln!("claude-cli: {text}");
         }
     }
+}
+
+fn colors(when: Color, terminal: bool) -> bool {
+    match when {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto if variable("NO_COLOR").is_some() => false,
+        Color::Auto => terminal || variable("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
+    }
+}
+
+/// Tells on stderr what is being done.
+fn trace(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => tracing::Level::DEBUG,
+        _ => tracing::Level::TRACE,
+    };
+    // Of ourselves alone: other crates would tell of headers, and keys are in them.
+    let ours = tracing_subscriber::filter::filter_fn(|metadata| metadata.target().starts_with("claude_cli"));
+    use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .without_time()
+        .with_filter(ours)
+        .with_filter(tracing_subscriber::filter::LevelFilter::from_level(level));
+    // Only the first of a process counts.
+    let _ = tracing_subscriber::registry().with(layer).try_init();
+}
+
+/// The folder of the config file, the price table and the templates.
+pub(crate) fn config_folder() -> anyhow::Result<PathBuf> {
+    Ok(xdg()?.config_dir().join(FOLDER))
+}
+
+/// The folder of the ledger.
+pub(crate) fn data_folder() -> anyhow::Result<PathBuf> {
+    Ok(xdg()?.data_dir().join(FOLDER))
+}
+
+/// The folder of what can be deleted at any time.
+pub(crate) fn cache_folder() -> anyhow::Result<PathBuf> {
+    Ok(xdg()?.cache_dir().join(FOLDER))
 }
 
 fn xdg() -> anyhow::Result<Xdg> {

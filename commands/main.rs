@@ -1,10 +1,14 @@
 //! `claude-cli`: run Claude from scripts and CI, and know what it cost.
 
 mod analytics;
+mod candidates;
 mod cli;
 mod completions;
+mod config;
 mod context;
+mod doctor;
 mod duration;
+mod external;
 mod man;
 mod output;
 mod prompt;
@@ -18,18 +22,14 @@ mod timeseries;
 
 use std::{io, process::ExitCode};
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
-    let context = match context::Context::new(cli.global) {
-        Ok(context) => context,
-        Err(error) => return fail(&error),
+    completions::answer_shell();
+    let run = || {
+        let (cli, config) = cli::parse()?;
+        let context = context::Context::new(cli.global.clone(), config)?;
+        cli.run(&context)
     };
-    match cli.command.run(&context) {
-        Ok(code) => code,
-        Err(error) => fail(&error),
-    }
+    run().unwrap_or_else(|error| fail(&error))
 }
 
 /// The one place where an error becomes an exit code.

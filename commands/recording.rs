@@ -5,7 +5,7 @@ use std::{env, time::Duration};
 use claude_cli::{
     Error, Event,
     pricing::normalize,
-    store::{Closed, Outcome, Recorder, RunStart, Writer},
+    store::{Closed, Outcome, Recorder, RunStart, RunText, Writer},
 };
 
 use crate::{
@@ -71,8 +71,9 @@ impl Recording {
     }
 
     /// Ends the recording: says what the run amounted to while that is written.
-    pub(crate) fn finish(self, error: Option<&Error>) -> (Outcome, Unwritten) {
-        let (outcome, batch) = self.recorder.finish(error);
+    pub(crate) fn finish(self, error: Option<&Error>, text: Option<RunText>) -> (Outcome, Unwritten) {
+        let (outcome, mut batch) = self.recorder.finish(error);
+        batch.texts.extend(text);
         if let Some(writer) = &self.writer {
             writer.submit(batch);
         }
@@ -81,6 +82,7 @@ impl Recording {
 }
 
 /// A record on its way into the ledger.
+#[derive(Default)]
 #[must_use = "the process must not end before the record is written"]
 pub(crate) struct Unwritten {
     writer: Option<Writer>,

@@ -4,7 +4,7 @@ use claude_cli::{
     Result,
     analytics::TimeRange,
     store::{
-        CostMode, LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery, Run, RunQuery, Simulated,
+        CostMode, FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery, Run, RunQuery, Simulated,
         SqliteLedger,
     },
 };
@@ -85,6 +85,10 @@ impl LedgerReader for NoLedger {
     }
 
     fn runs(&self, _: &RunQuery) -> Result<Vec<Run>> {
+        Ok(Vec::new())
+    }
+
+    fn search(&self, _: &str, _: u32) -> Result<Vec<FoundText>> {
         Ok(Vec::new())
     }
 }

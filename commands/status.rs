@@ -3,7 +3,6 @@
 use claude_cli::{
     Error, ExitClass,
     store::{Outcome, Run},
-    stream::RunResult,
 };
 use serde_json::{Value, json};
 
@@ -39,13 +38,13 @@ pub(crate) fn line(outcome: &Outcome) -> String {
 }
 
 /// A run as scripts see it.
-pub(crate) fn json(outcome: &Outcome, result: Option<&RunResult>, error: Option<&Error>) -> Value {
+pub(crate) fn json(outcome: &Outcome, answer: Option<&str>, error: Option<&Error>) -> Value {
     let Run { id, session, model, cost, ttft_ms, duration_ms, attempts, cached, .. } = &outcome.run;
     let usage = &outcome.usage;
     json!({
         "schema": RUN_SCHEMA,
         "id": id,
-        "result": result.and_then(|r| r.result.clone()),
+        "result": answer,
         "session_id": session,
         "model": model,
         "usage": {

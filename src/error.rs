@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::pricing::format_usd;
+
 /// The result of anything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -140,6 +142,14 @@ pub enum Error {
     /// The answer arrived, but is not what was asked for.
     #[error("the model did not deliver: {0}")]
     NotDelivered(String),
+    /// The run was ended, or not begun, because it would have cost too much.
+    #[error("over budget: {} USD of {} (raise --max-cost)", format_usd(*.spent, 4, false), format_usd(*.limit, 2, true))]
+    OverBudget {
+        /// What it has cost, or would have, in nano-dollars.
+        spent: i64,
+        /// What it may cost, in nano-dollars.
+        limit: i64,
+    },
     /// Neither a program nor a key to run a prompt with.
     #[error(
         "no backend: the `claude` program is not on PATH and ANTHROPIC_API_KEY is not set\n\
@@ -251,6 +261,7 @@ impl Error {
             Self::Timeout { .. } => ExitClass::Timeout,
             Self::NoBackend => ExitClass::Auth,
             Self::NotDelivered(_) => ExitClass::NotDelivered,
+            Self::OverBudget { .. } => ExitClass::Gate,
             Self::Invalid(_) => ExitClass::Usage,
             _ if self.is_auth() => ExitClass::Auth,
             _ if self.is_overloaded() => ExitClass::Overloaded,

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use claude_cli::{
     analytics::iso,
-    store::{Run, RunQuery},
+    store::{FoundText, Run, RunQuery},
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -24,11 +24,18 @@ pub(crate) struct Args {
     /// At most so many
     #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
     limit: u32,
+    /// Only runs whose kept prompt or answer holds these words (see `query --log-text`)
+    #[arg(long, value_name = "WORDS", conflicts_with_all = ["since", "until"])]
+    search: Option<String>,
     #[command(flatten)]
     report: ReportArgs,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
+    if let Some(words) = &args.search {
+        let found = context.ledger_reader()?.search(words, args.limit)?;
+        return search_report(&found, context);
+    }
     let range = args.report.range(Timestamp::now(), context)?;
     let mut query = RunQuery::default();
     query.since = range.since;
@@ -38,6 +45,36 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let runs = context.ledger_reader()?.runs(&query)?;
     report(&runs, context).write(context.format(), context.width())?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn search_report(found: &[FoundText], context: &Context) -> anyhow::Result<ExitCode> {
+    let runs: Vec<Run> = found.iter().map(|found| found.run.clone()).collect();
+    let mut report = report(&runs, context);
+    let column = |name, title| Column { name, title, right: false, optional: false };
+    report.columns.extend([column("prompt", "Prompt"), column("answer", "Answer")]);
+    for ((row, line), found) in report.rows.iter_mut().zip(&mut report.lines).zip(found) {
+        for (name, text) in [("prompt", &found.prompt), ("answer", &found.answer)] {
+            row.push(Value { shown: opening(text), raw: text.clone() });
+            line[name] = json!(text);
+        }
+    }
+    report.json = json!({ "schema": SCHEMA, "runs": report.lines });
+    // What was searched for is what has to be seen.
+    for column in &mut report.columns {
+        column.optional |= !matches!(column.name, "started" | "prompt" | "answer");
+    }
+    report.write(context.format(), context.width())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The opening words of a text, on one line.
+fn opening(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
 }
 
 fn report(runs: &[Run], context: &Context) -> Report {

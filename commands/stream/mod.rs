@@ -1,6 +1,7 @@
 //! `claude-cli stream`: run a prompt and print its answer as it comes, or
 //! record a stream that comes on stdin.
 
+mod once;
 mod passthrough;
 mod render;
 
@@ -10,11 +11,17 @@ use std::{
 };
 
 use anyhow::Context as _;
-use claude_cli::{Error, client::verdict};
-use tokio::signal::unix::{SignalKind, signal};
+use claude_cli::Error;
 
-use self::render::Renderer;
-use crate::{context::Context, prompt::PromptArgs, recording::Recording, status};
+use self::{
+    once::{Interrupts, Ran, run_once},
+    render::Renderer,
+};
+use crate::{
+    context::Context,
+    prompt::{Prepared, PromptArgs, show_plan},
+    status,
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -23,7 +30,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
-    if args.prompt.prompt == ["-"] {
+    if args.prompt.is_stdin_stream() {
         return passthrough::run(&args.prompt, context);
     }
     run_prompt("stream", &args.prompt, context)
@@ -32,62 +39,74 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
 /// Runs a prompt for `query` and `stream`, which differ only in when they show
 /// the answer.
 pub(crate) fn run_prompt(command: &'static str, args: &PromptArgs, context: &Context) -> anyhow::Result<ExitCode> {
-    let prompt = args.text()?;
+    let prepared = args.prepare(context)?;
+    if args.dry_run {
+        show_plan(&prepared, args, &context.prices())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(drive(command, prompt, args, context))
+    runtime.block_on(drive(command, &prepared, args, context))
 }
 
-async fn drive(command: &str, prompt: String, args: &PromptArgs, context: &Context) -> anyhow::Result<ExitCode> {
-    let mut renderer = Renderer::new(args.output, command == "stream");
-    let mut interrupts = signal(SignalKind::interrupt()).context("cannot catch SIGINT")?;
-    let mut terminations = signal(SignalKind::terminate()).context("cannot catch SIGTERM")?;
-    let mut stream = args.client().query(prompt).stream().await?;
-    let mut recording = Recording::start(command, stream.backend_name(), args, context)?;
-    let mut error = None;
-    let mut unwritten = None;
+async fn drive(
+    command: &str,
+    prepared: &Prepared,
+    args: &PromptArgs,
+    context: &Context,
+) -> anyhow::Result<ExitCode> {
+    // An answer that is checked is shown when it has passed.
+    let live = command == "stream" && prepared.schema.is_none();
+    let mut renderer = Renderer::new(args, live, context);
+    let mut interrupts = Interrupts::catch()?;
+    let mut spent = 0;
+    let mut complaint: Option<String> = None;
+    let mut asked_again = 0;
     loop {
-        let item = tokio::select! {
-            biased;
-            item = stream.next_event() => item,
-            _ = interrupts.recv() => { stream.cancel(); continue }
-            _ = terminations.recv() => { stream.cancel(); continue }
-        };
-        match item {
-            None => break,
-            Some(Ok(event)) => {
-                recording.observe(&event);
-                if unwritten.is_none()
-                    && let Err(e) = renderer.event(&event)
-                {
-                    // Nobody reads on: no reason to pay for more.
-                    stream.cancel();
-                    unwritten = Some(e);
+        let left = args.max_cost.map(|most| (most - spent).max(1));
+        let query = prepared.query(complaint.as_deref(), left);
+        let mut ran = run_once(command, query, left, &mut renderer, &mut interrupts, args, context).await?;
+        if let (Some(schema), None, Some(result)) = (&prepared.schema, &ran.error, &ran.result) {
+            match schema.check(result) {
+                Ok(answer) => ran.answer = Some(answer.to_string()),
+                Err(why) => {
+                    ran.error = Some(Error::NotDelivered(format!("the answer does not follow the schema: {why}")));
+                    if asked_again < args.schema_retries && !ran.is_unwritten() {
+                        asked_again += 1;
+                        context.note(&format!("the answer does not follow the schema, asking again: {why}"));
+                        spent += ran.end(prepared.prompt(), args, context).run.cost.unwrap_or(0);
+                        complaint = Some(why);
+                        continue;
+                    }
                 }
             }
-            Some(Err(e)) => error = Some(e),
         }
+        return show(command, ran, prepared, &mut renderer, args, context);
     }
-    let result = recording.recorder().result().cloned();
-    if error.is_none() {
-        error = result.as_ref().and_then(|result| verdict(result).err());
-    }
-    let (outcome, record) = recording.finish(error.as_ref());
+}
+
+/// Shows how the last run went, and makes it the exit code.
+fn show(
+    command: &str,
+    mut ran: Ran,
+    prepared: &Prepared,
+    renderer: &mut Renderer,
+    args: &PromptArgs,
+    context: &Context,
+) -> anyhow::Result<ExitCode> {
+    let (outcome, record) = ran.finish(prepared.prompt(), args);
+    let json = status::json(&outcome, ran.answer.as_deref(), ran.error.as_ref());
     // The answer first: its reader does not wait for the ledger.
-    let written = match unwritten {
+    let written = match ran.unwritten.take() {
         Some(e) => Err(e),
-        None => renderer.finish(
-            result.as_ref(),
-            &status::json(&outcome, result.as_ref(), error.as_ref()),
-            error.is_some(),
-        ),
+        None => renderer.finish(ran.answer.as_deref(), &json, ran.error.is_some()),
     };
     record.wait(context);
     written.context("cannot write the answer")?;
     if args.stats || (command == "stream" && stderr().is_terminal() && !context.quiet()) {
         eprintln!("{}", status::line(&outcome));
     }
-    finish(error)
+    finish(ran.error)
 }
 
 /// The exit code of a run; its error goes the way of all errors.

@@ -55,7 +55,7 @@ pub(super) fn run(args: &PromptArgs, context: &Context) -> anyhow::Result<ExitCo
             stderr: String::new(),
         }),
     };
-    let (outcome, record) = recording.finish(error.as_ref());
+    let (outcome, record) = recording.finish(error.as_ref(), None);
     record.wait(context);
     if skipped > 0 {
         context.note(&format!("{skipped} lines were no JSON: passed on, not recorded"));

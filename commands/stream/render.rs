@@ -4,11 +4,15 @@ use std::io::{self, IsTerminal, Write, stderr, stdout};
 
 use claude_cli::{
     Event, EventKind,
-    stream::{ApiEvent, ContentBlock, RunResult, StreamEvent},
+    stream::{ApiEvent, ContentBlock, StreamEvent},
 };
 use serde_json::Value;
+use termimad::MadSkin;
 
-use crate::prompt::Output;
+use crate::{
+    context::Context,
+    prompt::{Output, PromptArgs},
+};
 
 /// Writes an answer as it comes, or when it is whole.
 pub(super) struct Renderer {
@@ -20,11 +24,26 @@ pub(super) struct Renderer {
     shown: bool,
     /// Tool use and thinking are marked on stderr where a person reads along.
     marks: bool,
+    /// In a faint colour.
+    colors: bool,
+    /// How Markdown is shown, and how wide, where it is shown as more than text.
+    markdown: Option<(MadSkin, usize)>,
 }
 
 impl Renderer {
-    pub(super) fn new(output: Output, live: bool) -> Self {
-        Self { output, live, open_line: false, shown: false, marks: live && stderr().is_terminal() }
+    pub(super) fn new(args: &PromptArgs, live: bool, context: &Context) -> Self {
+        // What is shown as it comes cannot be laid out: a line's end is not known yet.
+        let lay_out = !live && !args.plain && stdout().is_terminal();
+        let skin = || if context.colors_stdout() { MadSkin::default() } else { MadSkin::no_style() };
+        Self {
+            output: args.output,
+            live,
+            open_line: false,
+            shown: false,
+            marks: live && stderr().is_terminal() && !context.quiet(),
+            colors: context.colors_stderr(),
+            markdown: lay_out.then(|| (skin(), context.width())),
+        }
     }
 
     pub(super) fn event(&mut self, event: &Event) -> io::Result<()> {
@@ -71,7 +90,11 @@ impl Renderer {
             if self.open_line {
                 self.end_line()?;
             }
-            eprintln!("{text}");
+            if self.colors {
+                eprintln!("\x1b[2m{text}\x1b[0m");
+            } else {
+                eprintln!("{text}");
+            }
         }
         Ok(())
     }
@@ -86,7 +109,7 @@ impl Renderer {
 
     /// Writes what is left to write. The text of a failed run is an error's
     /// text, and that is told elsewhere.
-    pub(super) fn finish(&mut self, result: Option<&RunResult>, json: &Value, failed: bool) -> io::Result<()> {
+    pub(super) fn finish(&mut self, answer: Option<&str>, json: &Value, failed: bool) -> io::Result<()> {
         match self.output {
             Output::Json => {
                 let mut out = stdout().lock();
@@ -96,8 +119,12 @@ impl Renderer {
             }
             Output::Text if self.open_line => self.end_line(),
             Output::Text if !self.shown && !failed => {
-                let text = result.and_then(|r| r.result.as_deref()).unwrap_or_default();
+                let text = answer.unwrap_or_default();
                 let mut out = stdout().lock();
+                if let Some((skin, width)) = &self.markdown {
+                    write!(out, "{}", skin.text(text, Some(*width)))?;
+                    return out.flush();
+                }
                 out.write_all(text.as_bytes())?;
                 if !text.ends_with('\n') {
                     out.write_all(b"\n")?;

@@ -1,6 +1,11 @@
 //! The Messages API as a backend.
 
-use std::{fmt, sync::Arc, sync::OnceLock, time::Duration};
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use reqwest::{
     Response,
@@ -17,10 +22,14 @@ use crate::{
     stream::{Decoder, StreamFormat},
 };
 
+/// The version of the API that is spoken, sent as `anthropic-version`.
+pub const API_VERSION: &str = "2023-06-01";
 /// The public endpoint.
 pub const DEFAULT_BASE_URL: &str = "https://api.anthropic.com";
 /// The model where none is asked for.
 const DEFAULT_MODEL: &str = "sonnet";
+/// The tool whose input is the answer where a schema is asked for.
+pub(super) const ANSWER_TOOL: &str = "answer";
 /// So much of an error's body is read.
 const ERROR_BODY_LIMIT: usize = 64 << 10;
 
@@ -62,6 +71,8 @@ pub struct ApiBackend {
     credentials: Credentials,
     /// Ignore the environment's proxies.
     no_proxy: bool,
+    /// Further certificate authorities.
+    ca_file: Option<PathBuf>,
     backoff: Backoff,
     client: OnceLock<reqwest::Client>,
 }
@@ -74,6 +85,7 @@ impl ApiBackend {
             base_url: base_url.into().trim_end_matches('/').to_owned(),
             credentials,
             no_proxy: false,
+            ca_file: None,
             backoff: Backoff::default(),
             client: OnceLock::new(),
         }
@@ -83,6 +95,13 @@ impl ApiBackend {
     #[must_use]
     pub const fn without_proxy(mut self) -> Self {
         self.no_proxy = true;
+        self
+    }
+
+    /// A file with further certificate authorities, as PEM.
+    #[must_use]
+    pub fn ca_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.ca_file = Some(file.into());
         self
     }
 
@@ -107,6 +126,12 @@ impl ApiBackend {
         if self.no_proxy {
             builder = builder.no_proxy();
         }
+        if let Some(file) = &self.ca_file {
+            let pem = std::fs::read(file).map_err(|e| Error::io(format!("cannot read {}", file.display()), e))?;
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+                .map_err(|e| Error::Invalid(format!("{}: no PEM certificates: {e}", file.display())))?;
+            builder = builder.tls_certs_merge(certificates);
+        }
         let client = builder.build().map_err(|e| self.unreachable(&e))?;
         Ok(self.client.get_or_init(|| client).clone())
     }
@@ -124,6 +149,12 @@ impl ApiBackend {
         let prices = PriceTable::embedded();
         let asked = request.model.as_deref().unwrap_or(DEFAULT_MODEL);
         let model = prices.resolve_alias(asked).to_owned();
+        if request.session != super::Session::New {
+            return Err(Error::Invalid(
+                "the Messages API keeps no sessions: --continue and --resume need the `claude` program".to_owned(),
+            ));
+        }
+        let request = &within_budget(request, &model)?;
         let mut translator = Translator::new(&model, request.cwd.as_deref());
         send(events, translator.init()).await?;
 
@@ -183,10 +214,11 @@ impl ApiBackend {
         let mut attempt = 0;
         loop {
             attempt += 1;
+            tracing::debug!(url = %without_secrets(&url), model, attempt, "asking the API");
             let sent = client
                 .post(&url)
                 .header(name.clone(), value.clone())
-                .header("anthropic-version", "2023-06-01")
+                .header("anthropic-version", API_VERSION)
                 .header("accept", "text/event-stream")
                 .json(&body)
                 .send()
@@ -206,6 +238,7 @@ impl ApiBackend {
                 return Err(error);
             }
             let delay = self.backoff.delay(attempt, wait);
+            tracing::debug!(%error, ?delay, "trying again");
             send(events, translator.retry(attempt, request.retries, delay, &error)).await?;
             tokio::time::sleep_until(Instant::now() + delay).await;
         }
@@ -233,16 +266,48 @@ impl Backend for ApiBackend {
 /// The body of `POST /v1/messages`.
 #[must_use]
 pub fn messages_body(request: &Request, model: &str) -> serde_json::Value {
+    let mut content: serde_json::Value = json!(request.prompt);
+    if !request.files.is_empty() {
+        let mut blocks: Vec<_> = request.files.iter().map(super::Attachment::block).collect();
+        blocks.push(json!({ "type": "text", "text": request.prompt }));
+        content = json!(blocks);
+    }
     let mut body = json!({
         "model": model,
         "max_tokens": request.max_tokens,
         "stream": true,
-        "messages": [{ "role": "user", "content": request.prompt }],
+        "messages": [{ "role": "user", "content": content }],
     });
     if let Some(system) = &request.system {
         body["system"] = json!(system);
     }
+    if let Some(schema) = &request.json_schema {
+        // A tool that has to be called is the API's oldest way to a schema, and
+        // every model has it.
+        body["tools"] = json!([{
+            "name": ANSWER_TOOL, "description": "Give the answer.", "input_schema": schema,
+        }]);
+        body["tool_choice"] = json!({ "type": "tool", "name": ANSWER_TOOL });
+    }
     body
+}
+
+/// The request with as many output tokens as its budget allows.
+fn within_budget(request: &Request, model: &str) -> Result<Request> {
+    let mut request = request.clone();
+    let Some(limit) = request.max_cost else { return Ok(request) };
+    let estimate = super::estimate(&request, model, PriceTable::embedded());
+    let (Some(input), Some(ceiling)) = (estimate.input_cost, estimate.ceiling) else {
+        return Err(Error::Invalid(format!("the price of {model} is unknown, so that --max-cost cannot hold")));
+    };
+    if input >= limit {
+        return Err(Error::OverBudget { spent: input, limit });
+    }
+    if ceiling > limit {
+        let share = (limit - input) as f64 / (ceiling - input) as f64;
+        request.max_tokens = ((f64::from(request.max_tokens) * share) as u32).max(1);
+    }
+    Ok(request)
 }
 
 async fn send(events: &EventSender, event: crate::Event) -> Result<()> {
@@ -276,7 +341,8 @@ async fn api_error(mut response: Response) -> Error {
 }
 
 /// A URL without the password that some gateways want in it.
-fn without_secrets(url: &str) -> String {
+#[must_use]
+pub fn without_secrets(url: &str) -> String {
     match (url.find("://"), url.rfind('@')) {
         (Some(scheme), Some(at)) if at > scheme => format!("{}{}", &url[..scheme + 3], &url[at + 1..]),
         _ => url.to_owned(),

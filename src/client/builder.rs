@@ -73,6 +73,7 @@ pub struct ClientBuilder {
     claude: Option<PathBuf>,
     credentials: Option<Credentials>,
     base_url: Option<String>,
+    ca_file: Option<PathBuf>,
     #[cfg(feature = "server")]
     simulator: simulate::Config,
 }
@@ -86,6 +87,7 @@ impl Default for ClientBuilder {
             claude: None,
             credentials: None,
             base_url: None,
+            ca_file: None,
             #[cfg(feature = "server")]
             simulator: simulate::Config::default(),
         }
@@ -201,6 +203,13 @@ impl ClientBuilder {
         self
     }
 
+    /// A file with further certificate authorities for the API, as PEM.
+    #[must_use]
+    pub fn ca_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.ca_file = Some(file.into());
+        self
+    }
+
     /// How the simulated backend behaves.
     #[cfg(feature = "server")]
     #[must_use]
@@ -226,7 +235,11 @@ impl ClientBuilder {
         let api = || {
             let url = self.base_url.clone().unwrap_or_else(base_url);
             let credentials = self.credentials.clone().or_else(credentials)?;
-            Some(Arc::new(ApiBackend::new(url, credentials)) as Arc<dyn Backend>)
+            let mut api = ApiBackend::new(url, credentials);
+            if let Some(file) = &self.ca_file {
+                api = api.ca_file(file);
+            }
+            Some(Arc::new(api) as Arc<dyn Backend>)
         };
         match self.kind {
             BackendKind::Auto => claude().or_else(api).ok_or_else(|| "".into()),

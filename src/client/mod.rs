@@ -9,8 +9,10 @@
 //! All of them speak the `stream-json` language of the `claude` program.
 
 mod api;
+mod attachment;
 mod backend;
 mod builder;
+mod estimate;
 mod guard;
 mod limits;
 mod process;
@@ -23,12 +25,14 @@ mod retry;
 mod simulated;
 mod translate;
 
-pub use api::{ApiBackend, Credentials, DEFAULT_BASE_URL, messages_body};
+pub use api::{API_VERSION, ApiBackend, Credentials, DEFAULT_BASE_URL, messages_body, without_secrets};
+pub use attachment::Attachment;
 pub use backend::{Backend, EventSender, RunFuture};
 pub use builder::{Client, ClientBuilder};
+pub use estimate::{Estimate, estimate};
 pub use process::{ClaudeBackend, claude_args};
 pub use query::{MessageStream, QueryBuilder};
-pub use request::{Limits, Request};
+pub use request::{Limits, Request, Session};
 pub use resolve::{BackendKind, find_claude};
 #[cfg(any(feature = "analytics", feature = "server"))]
 pub(crate) use response::kind_of;

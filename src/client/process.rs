@@ -20,9 +20,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Backend, EventSender, Request, RunFuture, guard::Guard, limits::Deadlines};
+use super::{Backend, EventSender, Request, RunFuture, Session, guard::Guard, limits::Deadlines};
 use crate::{
     Error, EventKind, Result,
+    pricing::format_usd,
     stream::{Decoder, StreamFormat},
 };
 
@@ -64,6 +65,16 @@ pub fn claude_args(request: &Request) -> Vec<String> {
     }
     args.extend(request.model.iter().map(|model| format!("--model={model}")));
     args.extend(request.system.iter().map(|system| format!("--system-prompt={system}")));
+    match &request.session {
+        Session::New => {}
+        Session::Continue { .. } => args.push("--continue".to_owned()),
+        Session::Resume { id, .. } => args.push(format!("--resume={id}")),
+    }
+    if matches!(request.session, Session::Continue { fork: true } | Session::Resume { fork: true, .. }) {
+        args.push("--fork-session".to_owned());
+    }
+    args.extend(request.json_schema.iter().map(|schema| format!("--json-schema={schema}")));
+    args.extend(request.max_cost.map(|nanos| format!("--max-budget-usd={}", format_usd(nanos, 2, true))));
     args.extend(request.claude_args.iter().cloned());
     args
 }
@@ -106,6 +117,7 @@ impl Running {
     fn start(program: &Path, request: &Request) -> Result<Self> {
         let name = program.display().to_string();
         let fail = |message: String| Error::Process { program: name.clone(), message, stderr: String::new() };
+        let prompt = request.prompt_with_files()?;
         let mut command = Command::new(program);
         command
             .args(claude_args(request))
@@ -120,6 +132,7 @@ impl Running {
         if let Some(cwd) = &request.cwd {
             command.current_dir(cwd);
         }
+        tracing::debug!(program = %name, args = ?shown(&claude_args(request)), "starting the program");
         let guard = Guard::start();
         let mut child = command.spawn().map_err(|e| fail(format!("cannot start it: {e}")))?;
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
@@ -130,7 +143,6 @@ impl Running {
         else {
             return Err(fail("its pipes are missing".to_owned()));
         };
-        let prompt = request.prompt.clone();
         // A program that does not read its prompt closes the pipe: not an error here.
         tokio::spawn(async move {
             let _ = stdin.write_all(prompt.as_bytes()).await;
@@ -221,6 +233,7 @@ impl Running {
         if let Some(guard) = self.guard.take() {
             guard.disarm();
         }
+        tracing::debug!(ok = outcome.is_ok(), "the program has ended");
         let reading = outcome?;
         let (result, status, skipped) = (reading.result, reading.status, reading.skipped);
         let exited = |status: ExitStatus| match status.code() {
@@ -256,6 +269,17 @@ impl Running {
             let _ = kill_process_group(group, signal);
         }
     }
+}
+
+/// The arguments without the texts in them.
+fn shown(args: &[String]) -> Vec<String> {
+    let long = |option: &str| matches!(option, "--system-prompt" | "--json-schema");
+    args.iter()
+        .map(|arg| match arg.split_once('=') {
+            Some((option, text)) if long(option) => format!("{option}=({} bytes)", text.len()),
+            _ => arg.clone(),
+        })
+        .collect()
 }
 
 fn noise(skipped: u64) -> String {

@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Client, Limits, Request, Response, response::Collector};
+use super::{Attachment, Client, Limits, Request, Response, Session, response::Collector};
 use crate::{Error, Event, Result};
 
 /// How many events may wait for their reader.
@@ -31,6 +31,12 @@ impl QueryBuilder {
         Self { client, request }
     }
 
+    /// Another prompt.
+    pub fn prompt(mut self, prompt: impl Into<String>) -> Self {
+        self.request.prompt = prompt.into();
+        self
+    }
+
     /// The model, instead of the client's.
     pub fn model(mut self, model: impl Into<String>) -> Self {
         self.request.model = Some(model.into());
@@ -47,6 +53,39 @@ impl QueryBuilder {
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.request.limits = limits;
         self
+    }
+
+    /// Sends a file along. Images and PDFs need the Messages API.
+    pub fn file(mut self, file: Attachment) -> Self {
+        self.request.files.push(file);
+        self
+    }
+
+    /// Goes on with a conversation (`claude` program only).
+    pub fn session(mut self, session: Session) -> Self {
+        self.request.session = session;
+        self
+    }
+
+    /// Asks for an answer that follows a JSON schema. What comes may break it
+    /// all the same: check it.
+    pub fn json_schema(mut self, schema: serde_json::Value) -> Self {
+        self.request.json_schema = Some(schema);
+        self
+    }
+
+    /// The most that the run may cost, in nano-dollars.
+    pub const fn max_cost(mut self, nanos: i64) -> Self {
+        self.request.max_cost = Some(nanos);
+        self
+    }
+
+    /// The name of the backend it will run on.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn backend_name(&self) -> Result<&'static str> {
+        Ok(self.client.backend()?.name())
     }
 
     /// What will be run.

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use crate::StreamFormat;
+use serde_json::Value;
+
+use super::Attachment;
+use crate::{Error, Result, StreamFormat};
 
 /// One prompt with everything that decides its answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +17,15 @@ pub struct Request {
     pub model: Option<String>,
     /// System prompt.
     pub system: Option<String>,
+    /// Files that go along with the prompt. Images and PDFs need the Messages API.
+    pub files: Vec<Attachment>,
+    /// The conversation to go on with (`claude` program only).
+    pub session: Session,
+    /// The JSON schema that the answer has to follow.
+    pub json_schema: Option<Value>,
+    /// The most that the run may cost, in nano-dollars: the `claude` program is
+    /// told, and an answer of the Messages API is kept as short as that needs.
+    pub max_cost: Option<i64>,
     /// Most output tokens of one answer (Messages API only).
     pub max_tokens: u32,
     /// What the `claude` program is asked to print.
@@ -40,6 +52,10 @@ impl Request {
             prompt: prompt.into(),
             model: None,
             system: None,
+            files: Vec::new(),
+            session: Session::New,
+            json_schema: None,
+            max_cost: None,
             max_tokens: 8192,
             format: StreamFormat::StreamJson,
             claude_args: Vec::new(),
@@ -49,6 +65,41 @@ impl Request {
             retries: 4,
         }
     }
+
+    /// The prompt with its text files, for a backend that takes only text.
+    pub(super) fn prompt_with_files(&self) -> Result<String> {
+        let mut prompt = String::new();
+        for file in &self.files {
+            let text = file.inline().ok_or_else(|| {
+                Error::Invalid(format!("{} is no text: images and PDFs need `--backend api`", file.name()))
+            })?;
+            prompt.push_str(&text);
+            prompt.push_str("\n\n");
+        }
+        prompt.push_str(&self.prompt);
+        Ok(prompt)
+    }
+}
+
+/// Which conversation a prompt belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Session {
+    /// A new one.
+    #[default]
+    New,
+    /// The latest one of the working directory.
+    Continue {
+        /// Go on in a copy of it.
+        fork: bool,
+    },
+    /// The one with this id.
+    Resume {
+        /// The session's id.
+        id: String,
+        /// Go on in a copy of it.
+        fork: bool,
+    },
 }
 
 /// Time limits of a run; `None` is no limit.

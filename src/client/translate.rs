@@ -32,6 +32,8 @@ pub(super) struct Translator {
     /// A tool's input, as far as it has come.
     input: String,
     answer: String,
+    /// The answer to a JSON schema.
+    structured: Option<Value>,
     complete: bool,
 }
 
@@ -51,6 +53,7 @@ impl Translator {
             block: None,
             input: String::new(),
             answer: String::new(),
+            structured: None,
             complete: false,
         }
     }
@@ -155,6 +158,10 @@ impl Translator {
             ContentBlock::Thinking(thinking) => json!({ "type": "thinking", "thinking": thinking }),
             ContentBlock::ToolUse { id, name, input } => {
                 let input = serde_json::from_str(&self.input).unwrap_or(input);
+                if name == super::api::ANSWER_TOOL {
+                    self.answer = input.to_string();
+                    self.structured = Some(input.clone());
+                }
                 json!({ "type": "tool_use", "id": id, "name": name, "input": input })
             }
             _ => return None,
@@ -192,6 +199,9 @@ impl Translator {
         if let Some(cost) = cost {
             total["costUSD"] = cost.clone();
             result["total_cost_usd"] = cost;
+        }
+        if let Some(structured) = &self.structured {
+            result["structured_output"] = structured.clone();
         }
         result["modelUsage"] = json!({ normalize(&self.model).name: total });
         Some(line(&result))

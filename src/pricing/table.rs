@@ -264,6 +264,22 @@ impl ModelPrice {
     }
 }
 
+impl ModelPrice {
+    /// The usual rates by name, in nano-dollars per million tokens.
+    #[must_use]
+    pub fn per_million(&self) -> [(&'static str, Option<i64>); 5] {
+        // A femto-dollar a token is a nano-dollar a million of them.
+        let nanos = |rate: Option<i128>| rate.and_then(|rate| i64::try_from(rate).ok());
+        [
+            ("input", nanos(self.base.input)),
+            ("output", nanos(self.base.output)),
+            ("cache_read", nanos(self.base.cache_read)),
+            ("cache_write_5m", nanos(self.base.cache_write_5m)),
+            ("cache_write_1h", nanos(self.base.cache_write_1h)),
+        ]
+    }
+}
+
 impl Rates {
     fn from_wire(name: &str, wire: &WireRates<'_>) -> Result<Self, String> {
         let number = |field: &str, value: Number<'_>| decimal(&format!("{name}.{field}"), value, PRICE_SCALE);

@@ -24,6 +24,10 @@ impl Block {
 /// The blocks of the answer to a request.
 pub(super) fn blocks(config: &Config, request: &Value) -> Vec<Block> {
     let mut blocks = Vec::new();
+    if let Some(answer) = forced_call(config, request) {
+        blocks.push(answer);
+        return blocks;
+    }
     if let Some(call) = next_call(config, request) {
         blocks.push(call);
         return blocks;
@@ -34,6 +38,18 @@ pub(super) fn blocks(config: &Config, request: &Value) -> Vec<Block> {
         Reply::Echo => last_user_text(request),
     }));
     blocks
+}
+
+/// The reply as the input of a tool that the client demands to be called.
+fn forced_call(config: &Config, request: &Value) -> Option<Block> {
+    let choice = request.get("tool_choice").filter(|choice| choice["type"] == "tool")?;
+    let reply = match &config.reply {
+        Reply::Text(text) => text.clone(),
+        Reply::Echo => last_user_text(request),
+    };
+    let input = serde_json::from_str::<Value>(&reply).ok().filter(Value::is_object);
+    let input = input.unwrap_or_else(|| json!({ "text": reply }));
+    Some(Block::ToolUse { name: choice["name"].as_str()?.to_owned(), input: input.to_string() })
 }
 
 /// The next tool call of the main conversation, if one is left.

@@ -27,7 +27,7 @@ mod writer;
 pub use histogram::Histogram;
 pub use query::{Dimension, Level, RequestRow, RollupQuery, RollupRow, RowKind, RowQuery, RunQuery, Simulated};
 pub use recorder::{Outcome, Recorder, RunStart};
-pub use run::{ModelTotal, Run};
+pub use run::{FoundText, ModelTotal, Run, RunText};
 pub use sqlite::{SqliteLedger, VerifyReport, size_on_disk};
 pub use sums::{ByMode, CostMode, Sums};
 pub use witness::{Batch, Witness, WitnessKind};
@@ -55,6 +55,12 @@ pub trait LedgerReader {
     /// # Errors
     /// If the ledger cannot be read.
     fn runs(&self, query: &RunQuery) -> Result<Vec<Run>>;
+
+    /// The runs whose kept texts hold all of these words, the newest first.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    fn search(&self, words: &str, limit: u32) -> Result<Vec<FoundText>>;
 }
 
 /// Writing a ledger.

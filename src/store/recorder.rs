@@ -130,7 +130,7 @@ impl Recorder {
             ..Run::default()
         };
         Self {
-            batch: Batch { runs: vec![run.clone()], witnesses: Vec::new() },
+            batch: Batch { runs: vec![run.clone()], ..Batch::default() },
             run,
             reports_cost: start.reports_cost,
             asked_at: Some(clock.started),
@@ -154,6 +154,15 @@ impl Recorder {
     #[must_use]
     pub const fn result(&self) -> Option<&RunResult> {
         self.result.as_ref()
+    }
+
+    /// What the requests seen so far cost by the price table, in nano-dollars;
+    /// those of unknown price are left out.
+    #[must_use]
+    pub fn cost_so_far(&self) -> i64 {
+        let prices = PriceTable::embedded();
+        let sights = self.seen.values().chain(self.open.values()).map(|sight| &sight.witness);
+        sights.filter_map(|w| prices.cost(w.model.as_deref()?, &w.usage)).sum()
     }
 
     /// Watches one event.

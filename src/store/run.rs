@@ -59,6 +59,28 @@ pub struct Run {
     pub simulated: bool,
 }
 
+/// What a run was asked and what it answered, kept only where the user wants it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunText {
+    /// The run's id.
+    pub run: String,
+    /// The prompt.
+    pub prompt: String,
+    /// The answer.
+    pub answer: String,
+}
+
+/// A run that was found by its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundText {
+    /// The run.
+    pub run: Run,
+    /// The prompt.
+    pub prompt: String,
+    /// The answer.
+    pub answer: String,
+}
+
 /// A model's share in a run's totals.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ModelTotal {

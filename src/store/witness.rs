@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::Run;
+use super::{Run, RunText};
 use crate::Usage;
 
 /// Who saw a request.
@@ -134,18 +134,22 @@ pub struct Batch {
     pub runs: Vec<Run>,
     /// Requests.
     pub witnesses: Vec<Witness>,
+    /// Prompts and answers, where they are to be kept.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<RunText>,
 }
 
 impl Batch {
     /// Whether there is nothing to append.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.runs.is_empty() && self.witnesses.is_empty()
+        self.runs.is_empty() && self.witnesses.is_empty() && self.texts.is_empty()
     }
 
     /// Adds all of `other`.
     pub fn extend(&mut self, other: Self) {
         self.runs.extend(other.runs);
         self.witnesses.extend(other.witnesses);
+        self.texts.extend(other.texts);
     }
 }

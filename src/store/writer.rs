@@ -137,7 +137,14 @@ fn run(shared: &Shared, path: &Path, prices: Arc<PriceTable>) -> Result<()> {
             state.in_flight = std::mem::take(&mut state.waiting);
             state.in_flight.clone()
         };
+        let started = Instant::now();
         ledger.append(&batch)?;
+        tracing::debug!(
+            runs = batch.runs.len(),
+            requests = batch.witnesses.len(),
+            took = ?started.elapsed(),
+            "committed to the ledger"
+        );
         shared.lock().in_flight = Batch::default();
     }
 }

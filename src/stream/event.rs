@@ -49,6 +49,19 @@ impl Event {
         serde_json::from_slice(&self.raw)
     }
 
+    /// Whether it tells of tokens that were used.
+    #[must_use]
+    pub const fn changes_usage(&self) -> bool {
+        matches!(
+            self.kind,
+            EventKind::Assistant(_)
+                | EventKind::Stream(StreamEvent {
+                    event: ApiEvent::MessageStart(_) | ApiEvent::MessageDelta { .. },
+                    ..
+                })
+        )
+    }
+
     /// The piece of answer text this event adds, if it adds one: a text delta
     /// of the main conversation (not of a subagent), or a line of plain text.
     #[must_use]
@@ -329,6 +342,8 @@ pub struct RunResult {
     pub model_usage: Vec<ModelUsage>,
     /// How many tool uses were denied.
     pub permission_denials: u64,
+    /// The answer to a JSON schema, where one was asked for.
+    pub structured_output: Option<Value>,
     /// Why the last message stopped.
     pub stop_reason: Option<String>,
     /// This line's own id.

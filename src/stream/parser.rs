@@ -205,6 +205,7 @@ fn result(line: &Line<'_>) -> RunResult {
         model_usage: models.into_iter().map(|(model, raw)| model_usage(model, raw)).collect(),
         permission_denials: read::<Vec<&RawValue>>(line.permission_denials)
             .map_or(0, |denied| denied.len() as u64),
+        structured_output: read(line.structured_output),
         stop_reason: text(line.stop_reason),
         uuid: text(line.uuid),
     }

@@ -35,7 +35,7 @@ object! {
         attempt, error_status, retry_delay_ms,
         // result
         is_error, api_error_status, result, duration_ms, ttft_ms, num_turns, total_cost_usd, usage,
-        #[serde(rename = "modelUsage")] model_usage, permission_denials, stop_reason,
+        #[serde(rename = "modelUsage")] model_usage, permission_denials, structured_output, stop_reason,
     }
 }
 

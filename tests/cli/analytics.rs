@@ -48,7 +48,7 @@ fn unpriced(home: &Home) {
     w.ts = "2026-08-03T13:00:00Z".parse::<jiff::Timestamp>().unwrap().as_millisecond();
     w.model = Some("brand-new-model".to_owned());
     w.usage.output_tokens = 5;
-    ledger.append(&Batch { runs: Vec::new(), witnesses: vec![w] }).unwrap();
+    ledger.append(&Batch { witnesses: vec![w], ..Batch::default() }).unwrap();
 }
 
 #[test]

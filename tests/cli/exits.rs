@@ -84,6 +84,6 @@ fn help_and_version_need_nothing() {
     assert_eq!((version.code, version.out), (Some(0), format!("claude-cli {}\n", env!("CARGO_PKG_VERSION"))));
     let help = home.run(["--help"]);
     assert_eq!(help.code, Some(0));
-    assert!(help.out.contains("Exit codes: 0 ok") && help.out.contains("analytics"), "{}", help.out);
+    assert!(help.out.contains("130  interrupted") && help.out.contains("analytics"), "{}", help.out);
     assert_eq!(std::fs::read_dir(home.folder.path()).unwrap().count(), 0, "and leave nothing");
 }

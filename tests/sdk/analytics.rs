@@ -87,7 +87,7 @@ fn full(witnesses: Vec<Witness>) -> Full {
         w.request_id = Some(format!("req_{n}"));
         w
     });
-    ledger.append(&Batch { runs: Vec::new(), witnesses: witnesses.collect() }).unwrap();
+    ledger.append(&Batch { witnesses: witnesses.collect(), ..Batch::default() }).unwrap();
     let mut rows = Vec::new();
     let mut query = RowQuery::default();
     query.simulated = Simulated::Include;

@@ -31,12 +31,12 @@ impl Book {
     }
 
     fn add(&mut self, witnesses: impl IntoIterator<Item = Witness>) -> &mut Self {
-        self.ledger.append(&Batch { runs: Vec::new(), witnesses: witnesses.into_iter().collect() }).unwrap();
+        self.ledger.append(&Batch { witnesses: witnesses.into_iter().collect(), ..Batch::default() }).unwrap();
         self
     }
 
     fn run(&mut self, run: Run) -> &mut Self {
-        self.ledger.append(&Batch { runs: vec![run], witnesses: Vec::new() }).unwrap();
+        self.ledger.append(&Batch { runs: vec![run], ..Batch::default() }).unwrap();
         self
     }
 
@@ -351,10 +351,10 @@ fn damaged_rollups_are_found_and_repaired() {
 fn what_was_spooled_is_taken_in_by_the_next_open_and_counted_once() {
     let mut book = Book::new();
     let path = book.path();
-    let batch = Batch { runs: Vec::new(), witnesses: vec![seen(OwnRun, "m", "r", 0, 10)] };
+    let batch = Batch { witnesses: vec![seen(OwnRun, "m", "r", 0, 10)], ..Batch::default() };
     book.ledger.append(&batch).unwrap();
     spool::put(&path, &batch).unwrap();
-    spool::put(&path, &Batch { runs: Vec::new(), witnesses: vec![seen(OwnRun, "m2", "r2", 0, 10)] }).unwrap();
+    spool::put(&path, &Batch { witnesses: vec![seen(OwnRun, "m2", "r2", 0, 10)], ..Batch::default() }).unwrap();
     fs::write(spool::folder(&path).join("0.json"), "{ half a batch").unwrap();
     drop(book.ledger);
     let reader = SqliteLedger::open_read_only(&path).unwrap().unwrap();
@@ -370,7 +370,7 @@ fn a_writer_that_cannot_write_in_time_spools() {
     let lock = rusqlite::Connection::open(&path).unwrap();
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
     let writer = Writer::start(&path, Arc::new(PriceTable::embedded().clone()));
-    writer.submit(Batch { runs: Vec::new(), witnesses: vec![seen(OwnRun, "m", "r", 0, 10)] });
+    writer.submit(Batch { witnesses: vec![seen(OwnRun, "m", "r", 0, 10)], ..Batch::default() });
     let started = std::time::Instant::now();
     let closed = writer.close(Duration::from_millis(250));
     assert!(started.elapsed() < Duration::from_secs(5));
@@ -385,7 +385,7 @@ fn a_writer_on_what_is_no_ledger_spools_and_says_why() {
     let path = folder.path().join("ledger.db");
     fs::write(&path, "x".repeat(5000)).unwrap();
     let writer = Writer::start(&path, Arc::new(PriceTable::embedded().clone()));
-    writer.submit(Batch { runs: Vec::new(), witnesses: vec![seen(OwnRun, "m", "r", 0, 10)] });
+    writer.submit(Batch { witnesses: vec![seen(OwnRun, "m", "r", 0, 10)], ..Batch::default() });
     let Closed::Spooled { reason: Some(reason), file } = writer.close(Duration::from_secs(20)) else { panic!() };
     assert!(reason.contains("not a database"), "{reason}");
     assert!(file.exists());
@@ -402,7 +402,7 @@ fn many_writers_lose_nothing() {
                 let mut ledger = SqliteLedger::open(&path).unwrap();
                 for n in 0..25 {
                     let w = seen(OwnRun, &format!("m{t}-{n}"), &format!("r{t}-{n}"), i64::from(n), 1);
-                    ledger.append(&Batch { runs: Vec::new(), witnesses: vec![w] }).unwrap();
+                    ledger.append(&Batch { witnesses: vec![w], ..Batch::default() }).unwrap();
                 }
             })
         })
@@ -421,7 +421,7 @@ fn another_processs_commit_is_noticed() {
     let before = book.ledger.generation().unwrap();
     assert_eq!(book.ledger.generation().unwrap(), before);
     let mut other = SqliteLedger::open(&book.path()).unwrap();
-    other.append(&Batch { runs: Vec::new(), witnesses: vec![seen(OwnRun, "m", "r", 0, 1)] }).unwrap();
+    other.append(&Batch { witnesses: vec![seen(OwnRun, "m", "r", 0, 1)], ..Batch::default() }).unwrap();
     assert_ne!(book.ledger.generation().unwrap(), before);
 }
 
@@ -439,7 +439,7 @@ fn a_request_is_priced_once_by_the_table_of_its_day() {
     let mut ledger = SqliteLedger::open(&path).unwrap().with_prices(Arc::new(table));
     let mut again = seen(OwnRun, "m", "r", 0, 10);
     again.duration_ms = Some(5);
-    ledger.append(&Batch { runs: Vec::new(), witnesses: vec![again, seen(OwnRun, "m2", "r2", 1, 10)] }).unwrap();
+    ledger.append(&Batch { witnesses: vec![again, seen(OwnRun, "m2", "r2", 1, 10)], ..Batch::default() }).unwrap();
     let costs: Vec<_> = rows(&ledger).iter().map(|row| row.cost(CostMode::Calculate)).collect();
     let old = 100 * 5_000 + 10 * 25_000;
     assert_eq!(costs, [Some(old), Some(old * 100)], "a newer table does not change what was counted");

@@ -12,6 +12,7 @@ mod rows;
 mod runs;
 mod schema;
 mod settlement;
+mod texts;
 mod verify;
 
 use std::{
@@ -167,6 +168,9 @@ impl SqliteLedger {
             if let Some(merged) = runs::merge(&tx, names, run)? {
                 unsettled.run(run, merged.before);
             }
+        }
+        for text in &batch.texts {
+            texts::keep(&tx, text)?;
         }
         settlement::settle(&tx, names, &self.prices, unsettled, &mut touched)?;
 

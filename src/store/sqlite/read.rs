@@ -8,12 +8,12 @@ use super::{
     SqliteLedger,
     rollups::{SUMS, read_sums},
     rows::{COLUMNS, Stored},
-    runs,
+    runs, texts,
 };
 use crate::{
     Result,
     store::{
-        LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery, Run, RunQuery, Simulated, Sums,
+        FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery, Run, RunQuery, Simulated, Sums,
         witness::source_name,
     },
 };
@@ -67,6 +67,10 @@ impl LedgerReader for SqliteLedger {
             Ok(())
         };
         read().map_err(|e: rusqlite::Error| self.error(&e))
+    }
+
+    fn search(&self, words: &str, limit: u32) -> Result<Vec<FoundText>> {
+        texts::search(&self.db, words, limit).map_err(|e| self.error(&e))
     }
 
     fn runs(&self, query: &RunQuery) -> Result<Vec<Run>> {

@@ -3,7 +3,8 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Step `n` takes a ledger from version `n` to version `n + 1`.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
 -- Every text that repeats: models, projects, sessions, tags, …
 CREATE TABLE names (
   id    INTEGER PRIMARY KEY,
@@ -116,7 +117,19 @@ CREATE TABLE rollups (
   durations       BLOB NOT NULL,
   PRIMARY KEY (level, dimension, start, name, simulated)
 ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+-- Prompts and answers, where the user wants them kept: zlib, and an index
+-- without a copy of them.
+CREATE TABLE run_texts (
+  n      INTEGER PRIMARY KEY,
+  run    TEXT NOT NULL UNIQUE,
+  prompt BLOB NOT NULL,
+  answer BLOB NOT NULL
+) STRICT;
+CREATE VIRTUAL TABLE run_text_index USING fts5 (prompt, answer, content = '', contentless_delete = 1);
+",
+];
 
 /// Why a ledger cannot be brought to this program's version.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,71 @@
+//! What a shell may complete values with: what is known here of models,
+//! sessions, tags and templates. Whatever goes wrong, there are none.
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use clap_complete::CompletionCandidate;
+use claude_cli::{
+    pricing::PriceTable,
+    store::{LedgerReader, Run, RunQuery, Simulated, SqliteLedger},
+};
+
+use crate::{
+    config::ConfigFile,
+    context::{config_folder, data_folder, variable},
+    prompt::template_names,
+};
+
+/// So many of the latest runs are looked at.
+const RUNS: u32 = 200;
+
+fn candidates(values: impl IntoIterator<Item = impl Into<std::ffi::OsString>>) -> Vec<CompletionCandidate> {
+    values.into_iter().map(CompletionCandidate::new).collect()
+}
+
+fn config() -> ConfigFile {
+    ConfigFile::load(&[]).unwrap_or_default()
+}
+
+pub(crate) fn models() -> Vec<CompletionCandidate> {
+    let config = config();
+    let prices = config_folder().ok().and_then(|folder| PriceTable::load(&folder).ok());
+    let prices = prices.as_ref().unwrap_or_else(|| PriceTable::embedded());
+    let mut names: BTreeSet<&str> = prices.models().map(|(name, _)| name).collect();
+    names.extend(prices.aliases().map(|(alias, _)| alias));
+    names.extend(config.aliases());
+    candidates(names)
+}
+
+pub(crate) fn templates() -> Vec<CompletionCandidate> {
+    candidates(config_folder().map(|folder| template_names(&folder)).unwrap_or_default())
+}
+
+fn runs() -> Vec<Run> {
+    let named = variable("CLAUDE_CLI_DB").map(PathBuf::from);
+    let Some(path) = named.or_else(|| Some(data_folder().ok()?.join("ledger.db"))) else { return Vec::new() };
+    let mut query = RunQuery::default();
+    query.limit = Some(RUNS);
+    query.simulated = Simulated::Include;
+    SqliteLedger::open_read_only(&path)
+        .ok()
+        .flatten()
+        .and_then(|ledger| ledger.runs(&query).ok())
+        .unwrap_or_default()
+}
+
+pub(crate) fn sessions() -> Vec<CompletionCandidate> {
+    let mut seen = BTreeSet::new();
+    // The latest first, each with what it ran on, and where.
+    runs()
+        .into_iter()
+        .filter_map(|run| Some((run.session?, run.model.unwrap_or_default(), run.project.unwrap_or_default())))
+        .filter(|(session, ..)| seen.insert(session.clone()))
+        .map(|(session, model, project)| {
+            CompletionCandidate::new(session).help(Some(format!("{model} {project}").into()))
+        })
+        .collect()
+}
+
+pub(crate) fn tags() -> Vec<CompletionCandidate> {
+    candidates(runs().into_iter().flat_map(|run| run.tags).collect::<BTreeSet<_>>())
+}

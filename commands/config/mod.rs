@@ -1,0 +1,154 @@
+//! `claude-cli config`: the config file and the price table.
+
+mod file;
+mod keys;
+mod prices;
+
+use std::{
+    fs,
+    io::{Write, stdout},
+    path::Path,
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, bail};
+use clap::{CommandFactory, Subcommand};
+use claude_cli::Error;
+use serde_json::json;
+
+use self::keys::{Key, similar};
+pub(crate) use self::{
+    file::ConfigFile,
+    keys::{KEYS, closest},
+};
+use crate::{
+    cli::Cli,
+    context::{Context, variable},
+    output::{Column, Report, Value},
+};
+
+/// Read and change the config file.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show what is set, or one key
+    Get {
+        /// The key; without it, all of them
+        key: Option<String>,
+    },
+    /// Set a key
+    Set {
+        /// The key
+        key: String,
+        /// Its value; a list is separated by commas
+        value: String,
+    },
+    /// Take a key out
+    Unset {
+        /// The key
+        key: String,
+    },
+    /// Print where the file is
+    Path,
+    /// Open the file in $VISUAL or $EDITOR, and check it
+    Edit,
+    /// Show the price table in force
+    Prices(prices::Args),
+    /// Print the file's JSON schema
+    Schema,
+}
+
+impl Command {
+    pub(crate) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Get { key } => get(key.as_deref(), context)?,
+            Self::Set { key, value } => change(&key, Some(&value), context)?,
+            Self::Unset { key } => change(&key, None, context)?,
+            Self::Path => writeln!(stdout(), "{}", context.config.path().display())?,
+            Self::Edit => return edit(context),
+            Self::Prices(args) => prices::run(&args, context)?,
+            Self::Schema => writeln!(stdout(), "{:#}", keys::json_schema())?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn known(name: &str) -> Result<&'static Key, Error> {
+    Key::find(name).ok_or_else(|| {
+        let meant = similar(name).map_or_else(String::new, |key| format!("; did you mean `{key}`?"));
+        Error::Invalid(format!("unknown key `{name}`{meant}"))
+    })
+}
+
+fn get(key: Option<&str>, context: &Context) -> anyhow::Result<()> {
+    if let Some(name) = key {
+        let key = known(name)?;
+        let value = context.config.get(key).ok_or_else(|| anyhow::anyhow!("`{name}` is not set"))?;
+        writeln!(stdout(), "{}", value.join(","))?;
+        return Ok(());
+    }
+    let column = |name, title| Column { name, title, right: false, optional: false };
+    let columns = vec![column("key", "Key"), column("value", "Value"), column("about", "About")];
+    let shown = |key: &Key| context.config.get(key).map(|values| values.join(","));
+    let rows = KEYS.iter().map(|key| {
+        vec![Value::text(key.name), Value::text(shown(key).unwrap_or_default()), Value::text(key.about)]
+    });
+    let lines: Vec<_> = KEYS.iter().map(|key| json!({ "key": key.name, "value": shown(key) })).collect();
+    let report = Report {
+        columns,
+        rows: rows.collect(),
+        totals: None,
+        json: json!({ "schema": "claude-cli/config@1", "path": context.config.path(), "keys": lines }),
+        lines,
+    };
+    report.write(context.format(), context.width())
+}
+
+fn change(name: &str, value: Option<&str>, context: &Context) -> anyhow::Result<()> {
+    let key = known(name)?;
+    if let Some(value) = value {
+        for value in value.split(',').filter(|_| key.kind == keys::Kind::List).chain([value]).take(1) {
+            file::check(&Cli::command(), key, value.trim()).map_err(Error::Invalid)?;
+        }
+    }
+    let path = context.config.path();
+    let text = if path.exists() { read(path)? } else { String::new() };
+    let changed = file::with(&text, key, value).map_err(Error::Invalid)?;
+    write(path, &changed)
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Written aside and renamed, so that the file is never half of one.
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    let aside = path.with_extension("toml.part");
+    let write = || {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(&aside, text)?;
+        fs::rename(&aside, path)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn edit(context: &Context) -> anyhow::Result<ExitCode> {
+    let path = context.config.path();
+    if !path.exists() {
+        write(path, "# See `claude-cli config get` for the keys.\n")?;
+    }
+    let editor = variable("VISUAL").or_else(|| variable("EDITOR")).unwrap_or_else(|| "vi".to_owned());
+    // An editor may come with arguments of its own: `code --wait`.
+    let status = std::process::Command::new("/bin/sh")
+        .args(["-c", &format!("{editor} \"$1\""), "sh"])
+        .arg(path)
+        .status()
+        .with_context(|| format!("cannot start {editor}"))?;
+    if !status.success() {
+        bail!("{editor} ended with {status}");
+    }
+    let config = ConfigFile::parse(path, &read(path)?)?;
+    config.check(&Cli::command())?;
+    Ok(ExitCode::SUCCESS)
+}
