@@ -4,8 +4,8 @@ use claude_cli::{
     Result,
     analytics::TimeRange,
     store::{
-        CostMode, FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery, Run, RunQuery, Simulated,
-        SqliteLedger,
+        CostMode, FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery, Run, RunQuery,
+        SessionQuery, SessionRow, Simulated, Source, SqliteLedger,
     },
 };
 use jiff::Timestamp;
@@ -85,6 +85,14 @@ impl LedgerReader for NoLedger {
     }
 
     fn runs(&self, _: &RunQuery) -> Result<Vec<Run>> {
+        Ok(Vec::new())
+    }
+
+    fn sessions(&self, _: &SessionQuery) -> Result<Vec<SessionRow>> {
+        Ok(Vec::new())
+    }
+
+    fn sources(&self) -> Result<Vec<Source>> {
         Ok(Vec::new())
     }
 

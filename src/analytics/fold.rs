@@ -27,7 +27,8 @@ pub(crate) fn fold(
     for level in Level::ALL.into_iter().rev() {
         let mut closer: Vec<(i64, i64)> = Vec::new();
         for (from, to) in spans {
-            for row in reader.rollups(&RollupQuery { level, dimension, since: from, until: to, simulated })? {
+            let query = RollupQuery { level, dimension, since: from, until: to, key: None, simulated };
+            for row in reader.rollups(&query)? {
                 let end = row.start + level.millis();
                 let inside = row.start >= since && end <= until;
                 if inside && group(row.start) == group(end - 1) {
@@ -43,7 +44,12 @@ pub(crate) fn fold(
         spans = closer;
     }
     for (from, to) in spans {
-        let query = RowQuery { since: Some(from.max(since)), until: Some(to.min(until)), simulated };
+        let query = RowQuery {
+            since: Some(from.max(since)),
+            until: Some(to.min(until)),
+            simulated,
+            ..RowQuery::default()
+        };
         reader.requests(&query, &mut |row| {
             let sums = row.sums();
             for key in keys(&row, dimension) {
@@ -64,6 +70,7 @@ fn keys(row: &RequestRow, dimension: Dimension) -> Vec<&str> {
         Dimension::Source => vec![&row.source],
         Dimension::User => vec![row.user.as_deref().unwrap_or_default()],
         Dimension::Host => vec![row.host.as_deref().unwrap_or_default()],
+        Dimension::Branch => vec![row.branch.as_deref().unwrap_or_default()],
         Dimension::Tag => row.tags.iter().map(String::as_str).collect(),
     }
 }

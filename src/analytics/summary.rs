@@ -153,7 +153,12 @@ pub fn summary(reader: &dyn LedgerReader, query: SummaryQuery) -> Result<Summary
                 groups.entry((0, key.to_owned())).or_default().add(sums);
             })?;
         } else {
-            let rows = RowQuery { since: range.since, until: range.until, simulated: query.simulated };
+            let rows = RowQuery {
+                since: range.since,
+                until: range.until,
+                simulated: query.simulated,
+                ..RowQuery::default()
+            };
             reader.requests(&rows, &mut |row| {
                 let sums = row.sums();
                 groups.entry((0, row.session.unwrap_or_default())).or_default().add(&sums);

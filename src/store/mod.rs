@@ -17,6 +17,7 @@ mod query;
 mod recorder;
 mod run;
 mod settle;
+mod source;
 pub mod spool;
 mod sqlite;
 mod state;
@@ -25,9 +26,13 @@ mod witness;
 mod writer;
 
 pub use histogram::Histogram;
-pub use query::{Dimension, Level, RequestRow, RollupQuery, RollupRow, RowKind, RowQuery, RunQuery, Simulated};
+pub use query::{
+    Dimension, Filter, Level, RequestRow, RollupQuery, RollupRow, RowKind, RowQuery, RunQuery, SessionOrder,
+    SessionQuery, SessionRow, Simulated,
+};
 pub use recorder::{Outcome, Recorder, RunStart};
 pub use run::{FoundText, ModelTotal, Run, RunText};
+pub use source::Source;
 pub use sqlite::{SqliteLedger, VerifyReport, size_on_disk};
 pub use sums::{ByMode, CostMode, Sums};
 pub use witness::{Batch, Witness, WitnessKind};
@@ -55,6 +60,18 @@ pub trait LedgerReader {
     /// # Errors
     /// If the ledger cannot be read.
     fn runs(&self, query: &RunQuery) -> Result<Vec<Run>>;
+
+    /// Sessions, with all that was ever spent in them.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    fn sessions(&self, query: &SessionQuery) -> Result<Vec<SessionRow>>;
+
+    /// How far transcripts have been read.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    fn sources(&self) -> Result<Vec<Source>>;
 
     /// The runs whose kept texts hold all of these words, the newest first.
     ///

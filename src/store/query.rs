@@ -55,12 +55,23 @@ pub enum Dimension {
     Host = 6,
     /// A tag, as `key=value`; a request with two tags is in two cells.
     Tag = 7,
+    /// The git branch.
+    Branch = 8,
 }
 
 impl Dimension {
     /// All dimensions.
-    pub const ALL: [Self; 8] =
-        [Self::All, Self::Model, Self::Project, Self::Agent, Self::Source, Self::User, Self::Host, Self::Tag];
+    pub const ALL: [Self; 9] = [
+        Self::All,
+        Self::Model,
+        Self::Project,
+        Self::Agent,
+        Self::Source,
+        Self::User,
+        Self::Host,
+        Self::Tag,
+        Self::Branch,
+    ];
 }
 
 /// Whether what the simulated backend did counts.
@@ -74,7 +85,7 @@ pub enum Simulated {
 }
 
 /// Asks for the rollup cells of one level and dimension.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RollupQuery {
     /// Cell length.
     pub level: Level,
@@ -84,6 +95,8 @@ pub struct RollupQuery {
     pub since: i64,
     /// End, UTC milliseconds, exclusive.
     pub until: i64,
+    /// Only the cells of this value of the dimension; `None` for all of them.
+    pub key: Option<String>,
     /// Whether simulated requests count.
     pub simulated: Simulated,
 }
@@ -107,8 +120,120 @@ pub struct RowQuery {
     pub since: Option<i64>,
     /// Up to this time, exclusive.
     pub until: Option<i64>,
+    /// Which rows count.
+    pub filter: Filter,
     /// Whether simulated requests count.
     pub simulated: Simulated,
+}
+
+/// Which requests count: those that have all of these values.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Filter {
+    /// The model.
+    pub model: Option<String>,
+    /// The project.
+    pub project: Option<String>,
+    /// The git branch.
+    pub branch: Option<String>,
+    /// The session.
+    pub session: Option<String>,
+    /// `main` or `subagent`.
+    pub agent: Option<String>,
+    /// The user.
+    pub user: Option<String>,
+    /// The host.
+    pub host: Option<String>,
+    /// A tag, as `key=value`.
+    pub tag: Option<String>,
+}
+
+impl Filter {
+    /// Whether all requests count.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether a row has all of the values. An empty value stands for an
+    /// unknown one.
+    #[must_use]
+    pub fn accepts(&self, row: &RequestRow) -> bool {
+        let is = |wanted: &Option<String>, found: &Option<String>| {
+            wanted.as_deref().is_none_or(|wanted| wanted == found.as_deref().unwrap_or_default())
+        };
+        is(&self.model, &row.model)
+            && is(&self.project, &row.project)
+            && is(&self.branch, &row.branch)
+            && is(&self.session, &row.session)
+            && is(&self.agent, &row.agent)
+            && is(&self.user, &row.user)
+            && is(&self.host, &row.host)
+            && self.tag.as_ref().is_none_or(|tag| row.tags.contains(tag))
+    }
+
+    /// The one dimension that is asked for, if it is one of the rollups' and
+    /// nothing else is asked for.
+    #[must_use]
+    pub fn dimension(&self) -> Option<(Dimension, &str)> {
+        let of_rollups = [
+            (Dimension::Model, &self.model),
+            (Dimension::Project, &self.project),
+            (Dimension::Branch, &self.branch),
+            (Dimension::Agent, &self.agent),
+            (Dimension::User, &self.user),
+            (Dimension::Host, &self.host),
+            (Dimension::Tag, &self.tag),
+        ];
+        let mut asked =
+            of_rollups.into_iter().filter_map(|(dimension, value)| Some((dimension, value.as_deref()?)));
+        match (asked.next(), asked.next(), &self.session) {
+            (Some(one), None, None) => Some(one),
+            _ => None,
+        }
+    }
+}
+
+/// Asks for sessions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionQuery {
+    /// Whose last request is at or after this time (UTC milliseconds).
+    pub since: Option<i64>,
+    /// Whose last request is before this time.
+    pub until: Option<i64>,
+    /// What they are sorted by, the greatest first.
+    pub order: SessionOrder,
+    /// Whether simulated requests count.
+    pub simulated: Simulated,
+    /// At most so many; `None` for all.
+    pub limit: Option<u32>,
+}
+
+/// What sessions are sorted by, the greatest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SessionOrder {
+    /// The time of the last request.
+    #[default]
+    Last,
+    /// The cost under [`CostMode::Auto`].
+    Cost,
+}
+
+/// A session and all that was ever spent in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionRow {
+    /// Its id.
+    pub session: String,
+    /// The project of its last request, if known.
+    pub project: Option<String>,
+    /// The branch of its last request, if known.
+    pub branch: Option<String>,
+    /// The model of its last request, if known.
+    pub model: Option<String>,
+    /// The sums.
+    pub sums: Sums,
 }
 
 /// What a ledger row stands for.

@@ -109,9 +109,10 @@ const fn latency_rank(by: WitnessKind) -> u8 {
 
 impl From<&Witness> for State {
     fn from(w: &Witness) -> Self {
-        fn ranked<T: Clone>(w: &Witness, by: u8, value: Option<&T>) -> Option<Ranked<T>> {
-            value.map(|v| Ranked { by, ts: w.ts, session: w.session.clone(), value: v.clone() })
+        fn ranked<T: Clone>(w: &Witness, by: u8, ts: i64, value: Option<&T>) -> Option<Ranked<T>> {
+            value.map(|v| Ranked { by, ts, session: w.session.clone(), value: v.clone() })
         }
+        let first = w.first_ts.unwrap_or(w.ts);
         let place = place_rank(w.by);
         let coarse = w.by == WitnessKind::Telemetry;
         Self {
@@ -125,17 +126,17 @@ impl From<&Witness> for State {
                 usage: w.usage.clone(),
             },
             final_output: coarse.then_some(w.usage.output_tokens),
-            origin: Origin { ts: w.ts, anonymous: w.session.is_none(), session: w.session.clone() },
-            project: ranked(w, place, w.project.as_ref()),
-            branch: ranked(w, place, w.branch.as_ref()),
-            version: ranked(w, place, w.version.as_ref()),
-            agent: ranked(w, place, w.agent.as_ref()),
-            user: ranked(w, place, w.user.as_ref()),
-            host: ranked(w, place, w.host.as_ref()),
+            origin: Origin { ts: first, anonymous: w.session.is_none(), session: w.session.clone() },
+            project: ranked(w, place, first, w.project.as_ref()),
+            branch: ranked(w, place, first, w.branch.as_ref()),
+            version: ranked(w, place, first, w.version.as_ref()),
+            agent: ranked(w, place, first, w.agent.as_ref()),
+            user: ranked(w, place, first, w.user.as_ref()),
+            host: ranked(w, place, first, w.host.as_ref()),
             run: w.run.clone(),
-            cost: ranked(w, cost_rank(w.by), w.cost.as_ref()),
-            duration_ms: ranked(w, latency_rank(w.by), w.duration_ms.as_ref()),
-            ttft_ms: ranked(w, latency_rank(w.by), w.ttft_ms.as_ref()),
+            cost: ranked(w, cost_rank(w.by), w.ts, w.cost.as_ref()),
+            duration_ms: ranked(w, latency_rank(w.by), w.ts, w.duration_ms.as_ref()),
+            ttft_ms: ranked(w, latency_rank(w.by), w.ts, w.ttft_ms.as_ref()),
             error: w.error.clone(),
             tags: w.tags.clone(),
             mask: w.by.bit(),

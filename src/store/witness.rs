@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Run, RunText};
+use super::{Run, RunText, Source};
 use crate::Usage;
 
 /// Who saw a request.
@@ -78,6 +78,9 @@ pub struct Witness {
     pub sidechain: bool,
     /// When, UTC milliseconds.
     pub ts: i64,
+    /// When this source first showed it, where `ts` is the time of a later snapshot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_ts: Option<i64>,
     /// The session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
@@ -137,13 +140,16 @@ pub struct Batch {
     /// Prompts and answers, where they are to be kept.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub texts: Vec<RunText>,
+    /// How far transcripts have been read, once their requests are in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
 }
 
 impl Batch {
     /// Whether there is nothing to append.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.runs.is_empty() && self.witnesses.is_empty() && self.texts.is_empty()
+        self.runs.is_empty() && self.witnesses.is_empty() && self.texts.is_empty() && self.sources.is_empty()
     }
 
     /// Adds all of `other`.
@@ -151,5 +157,6 @@ impl Batch {
         self.runs.extend(other.runs);
         self.witnesses.extend(other.witnesses);
         self.texts.extend(other.texts);
+        self.sources.extend(other.sources);
     }
 }

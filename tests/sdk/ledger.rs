@@ -64,6 +64,7 @@ fn totals(ledger: &SqliteLedger) -> Sums {
         dimension: Dimension::All,
         since: i64::MIN,
         until: i64::MAX,
+        key: None,
         simulated: Simulated::Exclude,
     };
     let mut sums = Sums::default();

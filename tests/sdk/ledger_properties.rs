@@ -6,7 +6,7 @@ use claude_cli::{
     Usage,
     store::{
         Batch, Dimension, Ledger, LedgerReader, Level, ModelTotal, RollupQuery, RowQuery, Run, RunQuery,
-        Simulated, SqliteLedger, Witness, WitnessKind,
+        SessionQuery, Simulated, SqliteLedger, Witness, WitnessKind,
     },
 };
 use proptest::prelude::*;
@@ -142,13 +142,20 @@ fn content(ledger: &SqliteLedger) -> Vec<String> {
     for level in Level::ALL {
         for dimension in Dimension::ALL {
             for simulated in [Simulated::Exclude, Simulated::Include] {
-                let query = RollupQuery { level, dimension, since: i64::MIN, until: i64::MAX, simulated };
+                let query =
+                    RollupQuery { level, dimension, since: i64::MIN, until: i64::MAX, key: None, simulated };
                 for row in ledger.rollups(&query).unwrap() {
                     said.push(format!("{level:?} {dimension:?} {simulated:?} {row:?}"));
                 }
             }
         }
     }
+    let mut sessions = SessionQuery::default();
+    sessions.simulated = Simulated::Include;
+    let mut sessions: Vec<_> =
+        ledger.sessions(&sessions).unwrap().iter().map(|s| format!("{:?} {:?}", s.session, s.sums)).collect();
+    sessions.sort();
+    said.extend(sessions);
     said.extend(ledger.runs(&RunQuery::default()).unwrap().iter().map(|run| format!("{run:?}")));
     said
 }

@@ -2,28 +2,35 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use super::{
-    Touched,
     names::{NameKind, Names},
     rows::{self, COLUMNS, IN_CELLS, Stored},
+    touched::Touched,
 };
 use crate::{
     pricing::PriceTable,
     store::{
-        RowKind, Witness,
+        RowKind,
         identity::{self, CellKey, Cells},
         state::State,
     },
 };
+
+pub(crate) const INSERT_KEY: &str = "INSERT OR REPLACE INTO request_keys (key, group_id) VALUES (?1, ?2)";
 
 /// The groups that a batch touches.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     all: Vec<Group>,
     by_key: HashMap<i64, usize>,
+    /// The batch's keys that are in the ledger, and their groups.
+    stored: KeyIndex,
 }
+
+/// Groups by the hash of a key.
+pub(crate) type KeyIndex = HashMap<i64, i64>;
 
 #[derive(Debug, Default)]
 struct Group {
@@ -38,16 +45,27 @@ struct Group {
     absorbed: bool,
     /// The ids of groups that were joined into this one.
     former: Vec<i64>,
+    /// Its rows were dropped: they count as they were when that was done.
+    pruned: bool,
 }
 
+/// The group of all keys whose rows were dropped.
+pub(crate) const PRUNED: i64 = 0;
+
 impl Groups {
-    /// Adds what a witness says to the group it belongs to.
-    pub(crate) fn add(&mut self, db: &Connection, names: &mut Names, witness: &Witness) -> rusqlite::Result<()> {
-        let mut key = CellKey::from(witness);
-        if key == CellKey::default() {
-            // No id at all: what it says is its identity.
-            key.uuid = Some(serde_json::to_string(witness).unwrap_or_default());
-        }
+    /// Groups that may be found in the ledger by `keys`.
+    pub(crate) fn among(stored: KeyIndex) -> Self {
+        Self { all: Vec::new(), by_key: HashMap::new(), stored }
+    }
+
+    /// Adds what a sight says to the group it belongs to.
+    pub(crate) fn add(
+        &mut self,
+        db: &Connection,
+        names: &mut Names,
+        key: CellKey,
+        said: &State,
+    ) -> rusqlite::Result<()> {
         let hashes: Vec<i64> = key.hashes().collect();
         let mut home = None;
         for &hash in &hashes {
@@ -67,15 +85,14 @@ impl Groups {
             }
         }
         let group = &mut self.all[home];
-        let said = State::from(witness);
         match group.cells.get_mut(&key) {
             Some(cell) => {
                 let before = cell.clone();
-                cell.join(&said);
+                cell.join(said);
                 group.dirty |= *cell != before;
             }
             None => {
-                group.cells.insert(key, said);
+                group.cells.insert(key, said.clone());
                 group.dirty = true;
             }
         }
@@ -86,11 +103,7 @@ impl Groups {
         if let Some(&at) = self.by_key.get(&hash) {
             return Ok(Some(at));
         }
-        let id: Option<i64> = db
-            .prepare_cached("SELECT group_id FROM request_keys WHERE key = ?1")?
-            .query_row([hash], |row| row.get(0))
-            .optional()?;
-        let Some(id) = id else { return Ok(None) };
+        let Some(&id) = self.stored.get(&hash) else { return Ok(None) };
         let group = Group::load(db, names, id)?;
         let at = self.all.len();
         for key in group.cells.keys() {
@@ -116,6 +129,7 @@ impl Groups {
         kept.rows.extend(given.rows);
         kept.former.extend(given.former);
         kept.former.extend(given.id);
+        kept.pruned |= given.pruned;
         kept.dirty = true;
         for at in self.by_key.values_mut().filter(|at| **at == give) {
             *at = keep;
@@ -132,7 +146,11 @@ impl Groups {
         touched: &mut Touched,
     ) -> rusqlite::Result<()> {
         for group in self.all.into_iter().filter(|g| g.dirty && !g.absorbed) {
-            group.write(db, names, prices, touched)?;
+            if group.pruned {
+                group.forget(db, touched)?;
+            } else {
+                group.write(db, names, prices, touched)?;
+            }
         }
         Ok(())
     }
@@ -140,6 +158,9 @@ impl Groups {
 
 impl Group {
     fn load(db: &Connection, names: &mut Names, id: i64) -> rusqlite::Result<Self> {
+        if id == PRUNED {
+            return Ok(Self { pruned: true, ..Self::default() });
+        }
         let rows: Vec<Stored> = db
             .prepare_cached(&format!("SELECT {COLUMNS} FROM requests WHERE id = ?1 OR group_id = ?1"))?
             .query_map([id], Stored::read)?
@@ -160,7 +181,18 @@ impl Group {
         } else if let Some(row) = rows.iter().find(|r| r.kind == RowKind::Request) {
             cells.insert(row.key.clone(), rows::to_state(db, names, row)?);
         }
-        Ok(Self { id: Some(id), cells, rows, dirty: false, absorbed: false, former: Vec::new() })
+        Ok(Self { id: Some(id), cells, rows, ..Self::default() })
+    }
+
+    /// What was counted before its rows were dropped is not counted again.
+    fn forget(self, db: &Connection, touched: &mut Touched) -> rusqlite::Result<()> {
+        for row in self.rows {
+            touched.delete(db, row)?;
+        }
+        for hash in self.cells.keys().flat_map(CellKey::hashes) {
+            db.prepare_cached(INSERT_KEY)?.execute([hash, PRUNED])?;
+        }
+        Ok(())
     }
 
     fn write(
@@ -188,12 +220,11 @@ impl Group {
                     row.calculated = before.calculated;
                     row.priced_as_of = before.priced_as_of;
                 }
-                touched.changes(before);
+                touched.gone(before);
             }
         }
         for gone in old.into_values() {
-            db.prepare_cached("DELETE FROM requests WHERE id = ?1")?.execute([gone.id])?;
-            touched.changes(gone);
+            touched.delete(db, gone)?;
         }
 
         // The group's id is always the id of one of its rows.
@@ -210,24 +241,18 @@ impl Group {
         new.sort_by_key(|row| Some(row.id) != group_id);
 
         for mut row in new {
-            if row.calculated.is_none()
-                && let Some(model) = names.value_some(db, row.model)?
-            {
-                row.calculated = prices.cost(&model, &row.usage);
-                let as_of = row.calculated.map(|_| prices.as_of());
-                row.priced_as_of = names.intern_some(db, NameKind::PriceTable, as_of)?;
+            if row.calculated.is_none() {
+                row.price(db, names, prices)?;
             }
             row.group_id = group_id.filter(|&id| id != row.id);
-            let id = row.write(db)?;
+            let id = touched.write(db, row)?;
             group_id.get_or_insert(id);
-            touched.wrote(id);
         }
 
         let Some(group_id) = group_id else { return Ok(()) };
         for key in self.cells.keys() {
             for hash in key.hashes() {
-                db.prepare_cached("INSERT OR REPLACE INTO request_keys (key, group_id) VALUES (?1, ?2)")?
-                    .execute([hash, group_id])?;
+                db.prepare_cached(INSERT_KEY)?.execute([hash, group_id])?;
             }
         }
         if self.cells.len() > 1 {

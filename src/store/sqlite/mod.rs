@@ -11,31 +11,27 @@ mod rollups;
 mod rows;
 mod runs;
 mod schema;
+mod sessions;
 mod settlement;
+mod sights;
+mod sources;
 mod texts;
+mod touched;
 mod verify;
 
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 pub use verify::VerifyReport;
 
-use self::{
-    groups::Groups,
-    names::Names,
-    rollups::Deltas,
-    rows::{COLUMNS, Stored},
-    schema::MigrateError,
-    settlement::Unsettled,
-};
+use self::{names::Names, rollups::Deltas, schema::MigrateError, settlement::Unsettled, touched::Touched};
 use super::{Batch, Ledger};
 use crate::{Error, Result, pricing::PriceTable};
 
@@ -49,22 +45,6 @@ pub struct SqliteLedger {
     path: PathBuf,
     names: RefCell<Names>,
     prices: Arc<PriceTable>,
-}
-
-/// The rows that an append touched, as they were before it.
-#[derive(Debug, Default)]
-pub(crate) struct Touched {
-    before: BTreeMap<i64, Option<Stored>>,
-}
-
-impl Touched {
-    fn changes(&mut self, before: Stored) {
-        self.before.entry(before.id).or_insert(Some(before));
-    }
-
-    fn wrote(&mut self, id: i64) {
-        self.before.entry(id).or_insert(None);
-    }
 }
 
 impl SqliteLedger {
@@ -157,13 +137,10 @@ impl SqliteLedger {
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let names = self.names.get_mut();
         let mut touched = Touched::default();
+        let mut deltas = Deltas::default();
         let mut unsettled = Unsettled::default();
-
-        let mut groups = Groups::default();
-        for witness in &batch.witnesses {
-            groups.add(&tx, names, witness)?;
-        }
-        groups.flush(&tx, names, &self.prices, &mut touched)?;
+        let sights = (batch.witnesses.as_slice(), [].as_slice());
+        sights::take_in(&tx, names, &self.prices, sights, &mut touched, &mut deltas)?;
         for run in &batch.runs {
             if let Some(merged) = runs::merge(&tx, names, run)? {
                 unsettled.run(run, merged.before);
@@ -173,16 +150,13 @@ impl SqliteLedger {
             texts::keep(&tx, text)?;
         }
         settlement::settle(&tx, names, &self.prices, unsettled, &mut touched)?;
-
-        let mut deltas = Deltas::default();
-        for (id, before) in &touched.before {
-            let after = tx
-                .prepare_cached(&format!("SELECT {COLUMNS} FROM requests WHERE id = ?1"))?
-                .query_row([id], Stored::read)
-                .optional()?;
-            deltas.change(&tx, names, before.as_ref(), after.as_ref())?;
+        for change in touched.rows() {
+            deltas.change(&tx, names, change.before.as_ref(), change.after.as_ref())?;
         }
-        deltas.write(&tx)?;
+        for source in &batch.sources {
+            sources::write(&tx, source)?;
+        }
+        deltas.write(&tx, names)?;
         tx.commit()
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension};
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 /// What a name names. Stored: never renumber.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,30 +25,41 @@ pub(crate) enum NameKind {
     PriceTable = 13,
 }
 
+const KINDS: usize = NameKind::PriceTable as usize + 1;
+
+/// The names of one kind that were looked up before.
+#[derive(Debug, Default)]
+struct Known {
+    ids: HashMap<String, i64, Xxh3DefaultBuilder>,
+    /// The last one: rows that follow each other mostly agree.
+    last: Option<(String, i64)>,
+}
+
 /// Names looked up before, in both directions.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    ids: HashMap<(NameKind, String), i64>,
+    kinds: [Known; KINDS],
     values: HashMap<i64, String>,
 }
 
 impl Names {
     /// The id of a name, which is added if it is new.
     pub(crate) fn intern(&mut self, db: &Connection, kind: NameKind, value: &str) -> rusqlite::Result<i64> {
-        if let Some(&id) = self.ids.get(&(kind, value.to_owned())) {
-            return Ok(id);
+        let known = &mut self.kinds[kind as usize];
+        if let Some((last, id)) = &known.last
+            && last == value
+        {
+            return Ok(*id);
         }
-        let found = db
-            .prepare_cached("SELECT id FROM names WHERE kind = ?1 AND value = ?2")?
-            .query_row((kind as u8, value), |row| row.get(0))
-            .optional()?;
-        let id = match found {
-            Some(id) => id,
-            None => db
-                .prepare_cached("INSERT INTO names (kind, value) VALUES (?1, ?2)")?
-                .insert((kind as u8, value))?,
+        let id = match known.ids.get(value) {
+            Some(&id) => id,
+            None => {
+                let id = find_or_add(db, kind, value)?;
+                known.ids.insert(value.to_owned(), id);
+                id
+            }
         };
-        self.ids.insert((kind, value.to_owned()), id);
+        known.last = Some((value.to_owned(), id));
         Ok(id)
     }
 
@@ -59,6 +71,11 @@ impl Names {
         value: Option<&str>,
     ) -> rusqlite::Result<Option<i64>> {
         value.map(|v| self.intern(db, kind, v)).transpose()
+    }
+
+    /// The id of a name, if there is such a name.
+    pub(crate) fn find(&self, db: &Connection, kind: NameKind, value: &str) -> rusqlite::Result<Option<i64>> {
+        find(db, kind, value)
     }
 
     /// The name with this id; empty for 0, which stands for none.
@@ -82,7 +99,19 @@ impl Names {
 
     /// Forgets ids that a rolled-back transaction may have made up.
     pub(crate) fn forget(&mut self) {
-        self.ids.clear();
-        self.values.clear();
+        *self = Self::default();
+    }
+}
+
+fn find(db: &Connection, kind: NameKind, value: &str) -> rusqlite::Result<Option<i64>> {
+    db.prepare_cached("SELECT id FROM names WHERE kind = ?1 AND value = ?2")?
+        .query_row((kind as u8, value), |row| row.get(0))
+        .optional()
+}
+
+fn find_or_add(db: &Connection, kind: NameKind, value: &str) -> rusqlite::Result<i64> {
+    match find(db, kind, value)? {
+        Some(id) => Ok(id),
+        None => db.prepare_cached("INSERT INTO names (kind, value) VALUES (?1, ?2)")?.insert((kind as u8, value)),
     }
 }

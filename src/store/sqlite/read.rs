@@ -6,39 +6,64 @@ use rusqlite::params;
 
 use super::{
     SqliteLedger,
+    names::NameKind,
     rollups::{SUMS, read_sums},
     rows::{COLUMNS, Stored},
-    runs, texts,
+    runs, sessions, sources, texts,
 };
 use crate::{
     Result,
     store::{
-        FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery, Run, RunQuery, Simulated, Sums,
-        witness::source_name,
+        Dimension, FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery, Run, RunQuery,
+        SessionQuery, SessionRow, Simulated, Source, Sums, witness::source_name,
     },
 };
 
 /// The highest value of the `simulated` column that a question takes in.
-const fn highest(simulated: Simulated) -> u8 {
+pub(super) const fn highest(simulated: Simulated) -> u8 {
     match simulated {
         Simulated::Exclude => 0,
         Simulated::Include => 1,
     }
 }
 
+/// What the names of a dimension's values are kept as.
+const fn name_kind(dimension: Dimension) -> NameKind {
+    match dimension {
+        Dimension::All | Dimension::Model => NameKind::Model,
+        Dimension::Project => NameKind::Project,
+        Dimension::Agent => NameKind::Agent,
+        Dimension::Source => NameKind::Source,
+        Dimension::User => NameKind::User,
+        Dimension::Host => NameKind::Host,
+        Dimension::Tag => NameKind::Tag,
+        Dimension::Branch => NameKind::Branch,
+    }
+}
+
 impl LedgerReader for SqliteLedger {
     fn rollups(&self, query: &RollupQuery) -> Result<Vec<RollupRow>> {
         let read = || {
+            let name = match &query.key {
+                None => None,
+                Some(key) if key.is_empty() => Some(0),
+                Some(key) => match self.names.borrow().find(&self.db, name_kind(query.dimension), key)? {
+                    Some(name) => Some(name),
+                    None => return Ok(Vec::new()),
+                },
+            };
             let mut statement = self.db.prepare_cached(&format!(
                 "SELECT start, name, {SUMS} FROM rollups \
-                 WHERE level = ?1 AND dimension = ?2 AND start >= ?3 AND start < ?4 AND simulated <= ?5"
+                 WHERE level = ?1 AND dimension = ?2 AND start >= ?3 AND start < ?4 AND simulated <= ?5 \
+                 AND (?6 IS NULL OR name = ?6)"
             ))?;
             let mut rows = statement.query(params![
                 query.level as u8,
                 query.dimension as u8,
                 query.since,
                 query.until,
-                highest(query.simulated)
+                highest(query.simulated),
+                name
             ])?;
             let mut cells: BTreeMap<(i64, String), Sums> = BTreeMap::new();
             let mut names = self.names.borrow_mut();
@@ -62,11 +87,22 @@ impl LedgerReader for SqliteLedger {
                 highest(query.simulated)
             ])?;
             while let Some(row) = rows.next()? {
-                each(self.request_row(Stored::read(row)?)?);
+                let row = self.request_row(Stored::read(row)?)?;
+                if query.filter.accepts(&row) {
+                    each(row);
+                }
             }
             Ok(())
         };
         read().map_err(|e: rusqlite::Error| self.error(&e))
+    }
+
+    fn sessions(&self, query: &SessionQuery) -> Result<Vec<SessionRow>> {
+        sessions::read(&self.db, &mut self.names.borrow_mut(), query).map_err(|e| self.error(&e))
+    }
+
+    fn sources(&self) -> Result<Vec<Source>> {
+        sources::all(&self.db).map_err(|e| self.error(&e))
     }
 
     fn search(&self, words: &str, limit: u32) -> Result<Vec<FoundText>> {

@@ -1,8 +1,9 @@
 //! Rollup cells: how a change of rows changes them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row};
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use super::{
     names::{NameKind, Names},
@@ -20,10 +21,34 @@ pub(crate) struct CellId {
     pub(crate) simulated: bool,
 }
 
+/// The level of cells that hold all of time, and the dimension of sessions,
+/// which are kept at that level only.
+pub(crate) const EVER: u8 = 3;
+pub(crate) const SESSION: u8 = 9;
+
+/// Rows that are in the same cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Kind {
+    quarter: i64,
+    session: i64,
+    model: i64,
+    project: i64,
+    branch: i64,
+    agent: i64,
+    user: i64,
+    host: i64,
+    tags: i64,
+    source: u8,
+    simulated: bool,
+}
+
 /// Changes to cells, gathered before any is written.
+///
+/// Rows that follow each other are mostly in the same cells, of which each is
+/// in a few dozen: so they are summed by what they have in common first.
 #[derive(Debug, Default)]
 pub(crate) struct Deltas {
-    cells: BTreeMap<CellId, Sums>,
+    kinds: HashMap<Kind, Sums, Xxh3DefaultBuilder>,
     /// Cells that something was taken from: their first and last time must be
     /// looked up again.
     shrunk: BTreeSet<CellId>,
@@ -78,19 +103,43 @@ impl Stored {
         .sums()
     }
 
-    /// The dimension values this row counts for.
+    fn in_cells(&self) -> Kind {
+        Kind {
+            quarter: Level::Quarter.start_of(self.ts),
+            session: self.session.unwrap_or(0),
+            model: self.model.unwrap_or(0),
+            project: self.project.unwrap_or(0),
+            branch: self.branch.unwrap_or(0),
+            agent: self.agent.unwrap_or(0),
+            user: self.user.unwrap_or(0),
+            host: self.host.unwrap_or(0),
+            tags: self.tags.unwrap_or(0),
+            source: self.source,
+            simulated: self.simulated,
+        }
+    }
+
+    /// Whether both count alike, so that no rollup changes.
+    fn counts_like(&self, other: &Self) -> bool {
+        self.counted == other.counted && self.in_cells() == other.in_cells() && self.sums() == other.sums()
+    }
+}
+
+impl Kind {
+    /// The cells of these rows, but for the level and the start.
     fn names(&self, db: &Connection, names: &mut Names) -> rusqlite::Result<Vec<(Dimension, i64)>> {
         let mut found = vec![
             (Dimension::All, 0),
-            (Dimension::Model, self.model.unwrap_or(0)),
-            (Dimension::Project, self.project.unwrap_or(0)),
-            (Dimension::Agent, self.agent.unwrap_or(0)),
+            (Dimension::Model, self.model),
+            (Dimension::Project, self.project),
+            (Dimension::Agent, self.agent),
             (Dimension::Source, names.intern(db, NameKind::Source, &source_name(self.source))?),
-            (Dimension::User, self.user.unwrap_or(0)),
-            (Dimension::Host, self.host.unwrap_or(0)),
+            (Dimension::User, self.user),
+            (Dimension::Host, self.host),
+            (Dimension::Branch, self.branch),
         ];
-        if let Some(set) = names.value_some(db, self.tags)? {
-            let tags: BTreeSet<String> = serde_json::from_str(&set).unwrap_or_default();
+        if self.tags != 0 {
+            let tags: BTreeSet<String> = serde_json::from_str(&names.value(db, self.tags)?).unwrap_or_default();
             for tag in tags {
                 found.push((Dimension::Tag, names.intern(db, NameKind::Tag, &tag)?));
             }
@@ -98,10 +147,22 @@ impl Stored {
         Ok(found)
     }
 
-    /// Whether both count alike, so that no rollup changes.
-    fn counts_like(&self, other: &Self) -> bool {
-        let dimensions = |r: &Self| (r.model, r.project, r.agent, r.source, r.user, r.host, r.tags, r.simulated);
-        self.counted == other.counted && dimensions(self) == dimensions(other) && self.sums() == other.sums()
+    fn cells(&self, db: &Connection, names: &mut Names) -> rusqlite::Result<Vec<CellId>> {
+        let mut cells = Vec::with_capacity(32);
+        for (dimension, name) in self.names(db, names)? {
+            cells.extend(Level::ALL.map(|level| CellId {
+                level: level as u8,
+                dimension: dimension as u8,
+                start: level.start_of(self.quarter),
+                name,
+                simulated: self.simulated,
+            }));
+        }
+        if self.session != 0 {
+            let (name, simulated) = (self.session, self.simulated);
+            cells.push(CellId { level: EVER, dimension: SESSION, start: 0, name, simulated });
+        }
+        Ok(cells)
     }
 }
 
@@ -119,76 +180,105 @@ impl Deltas {
         {
             return Ok(());
         }
-        for (row, gone) in [(before, true), (after, false)] {
-            let Some(row) = row.filter(|r| r.counted) else { continue };
-            let sums = row.sums();
-            for (dimension, name) in row.names(db, names)? {
-                for level in Level::ALL {
-                    let id = CellId {
-                        level: level as u8,
-                        dimension: dimension as u8,
-                        start: level.start_of(row.ts),
-                        name,
-                        simulated: row.simulated,
-                    };
-                    let cell = self.cells.entry(id).or_default();
-                    if gone {
-                        cell.subtract(&sums);
-                        self.shrunk.insert(id);
-                    } else {
-                        cell.add(&sums);
-                    }
-                }
-            }
+        if let Some(row) = before.filter(|row| row.counted) {
+            let kind = row.in_cells();
+            self.kinds.entry(kind).or_default().subtract(&row.sums());
+            self.shrunk.extend(kind.cells(db, names)?);
+        }
+        if let Some(row) = after.filter(|row| row.counted) {
+            self.kinds.entry(row.in_cells()).or_default().add(&row.sums());
         }
         Ok(())
     }
 
     /// The cells, as they would stand in an empty table.
-    pub(crate) fn into_cells(self) -> BTreeMap<CellId, Sums> {
-        self.cells
+    pub(crate) fn into_cells(
+        self,
+        db: &Connection,
+        names: &mut Names,
+    ) -> rusqlite::Result<BTreeMap<CellId, Sums>> {
+        let mut cells: BTreeMap<CellId, Sums> = BTreeMap::new();
+        for (kind, sums) in self.kinds {
+            for id in kind.cells(db, names)? {
+                cells.entry(id).or_default().add(&sums);
+            }
+        }
+        Ok(cells)
     }
 
     /// Adds the changes to the table.
-    pub(crate) fn write(self, db: &Connection) -> rusqlite::Result<()> {
-        for (id, delta) in self.cells {
-            let stored = db
-                .prepare_cached(&format!(
-                    "SELECT {SUMS} FROM rollups WHERE level = ?1 AND dimension = ?2 AND start = ?3 AND name = ?4 \
-                     AND simulated = ?5"
-                ))?
-                .query_row((id.level, id.dimension, id.start, id.name, id.simulated), |row| read_sums(row, 0))
-                .optional()?;
-            let mut sums = stored.unwrap_or_default();
-            sums.add(&delta);
-            if self.shrunk.contains(&id) {
-                (sums.first, sums.last) = first_and_last(db, id)?;
-                if sums.first.is_none() {
-                    db.prepare_cached(
-                        "DELETE FROM rollups WHERE level = ?1 AND dimension = ?2 AND start = ?3 AND name = ?4 \
-                         AND simulated = ?5",
-                    )?
-                    .execute((id.level, id.dimension, id.start, id.name, id.simulated))?;
-                    continue;
-                }
+    pub(crate) fn write(mut self, db: &Connection, names: &mut Names) -> rusqlite::Result<()> {
+        let shrunk = std::mem::take(&mut self.shrunk);
+        for (id, delta) in self.into_cells(db, names)? {
+            if shrunk.contains(&id) {
+                change_cell(db, id, &delta, true)?;
+            } else if delta.durations.is_empty() {
+                put_cell(db, ADD, id, &delta)?;
+            } else {
+                change_cell(db, id, &delta, false)?;
             }
-            write_cell(db, id, &sums)?;
         }
         Ok(())
     }
 }
 
+/// Adds to a cell what SQL alone cannot add.
+fn change_cell(db: &Connection, id: CellId, delta: &Sums, shrunk: bool) -> rusqlite::Result<()> {
+    let stored = db
+        .prepare_cached(&format!(
+            "SELECT {SUMS} FROM rollups WHERE level = ?1 AND dimension = ?2 AND start = ?3 AND name = ?4 \
+             AND simulated = ?5"
+        ))?
+        .query_row((id.level, id.dimension, id.start, id.name, id.simulated), |row| read_sums(row, 0))
+        .optional()?;
+    let mut sums = stored.unwrap_or_default();
+    sums.add(delta);
+    if shrunk {
+        (sums.first, sums.last) = first_and_last(db, id)?;
+        if sums.first.is_none() {
+            db.prepare_cached(
+                "DELETE FROM rollups WHERE level = ?1 AND dimension = ?2 AND start = ?3 AND name = ?4 \
+                 AND simulated = ?5",
+            )?
+            .execute((id.level, id.dimension, id.start, id.name, id.simulated))?;
+            return Ok(());
+        }
+    }
+    write_cell(db, id, &sums)
+}
+
+const PUT: &str = "INSERT OR REPLACE INTO rollups (level, dimension, start, name, simulated, requests, errors, input, \
+     output, cache_read, cache_write_5m, cache_write_1h, web_searches, cost_auto, cost_calculated, cost_reported, \
+     unpriced_auto, unpriced_calculated, unpriced_reported, first, last, durations) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
+
+/// As [`PUT`], onto what is there; durations stay as they are.
+const ADD: &str = "INSERT INTO rollups (level, dimension, start, name, simulated, requests, errors, input, \
+     output, cache_read, cache_write_5m, cache_write_1h, web_searches, cost_auto, cost_calculated, cost_reported, \
+     unpriced_auto, unpriced_calculated, unpriced_reported, first, last, durations) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22) \
+     ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, errors = errors + excluded.errors, \
+     input = input + excluded.input, output = output + excluded.output, \
+     cache_read = cache_read + excluded.cache_read, cache_write_5m = cache_write_5m + excluded.cache_write_5m, \
+     cache_write_1h = cache_write_1h + excluded.cache_write_1h, web_searches = web_searches + excluded.web_searches, \
+     cost_auto = cost_auto + excluded.cost_auto, cost_calculated = cost_calculated + excluded.cost_calculated, \
+     cost_reported = cost_reported + excluded.cost_reported, unpriced_auto = unpriced_auto + excluded.unpriced_auto, \
+     unpriced_calculated = unpriced_calculated + excluded.unpriced_calculated, \
+     unpriced_reported = unpriced_reported + excluded.unpriced_reported, \
+     first = min(first, excluded.first), last = max(last, excluded.last)";
+
 pub(crate) fn write_cell(db: &Connection, id: CellId, sums: &Sums) -> rusqlite::Result<()> {
-    db.prepare_cached(&format!(
-        "INSERT OR REPLACE INTO rollups (level, dimension, start, name, simulated, {SUMS}) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)"
-    ))?
-    .execute(params![
-        id.level,
-        id.dimension,
+    put_cell(db, PUT, id, sums)
+}
+
+fn put_cell(db: &Connection, sql: &str, id: CellId, sums: &Sums) -> rusqlite::Result<()> {
+    let mut put = db.prepare_cached(sql)?;
+    let numbers = [
+        i64::from(id.level),
+        i64::from(id.dimension),
         id.start,
         id.name,
-        id.simulated,
+        i64::from(id.simulated),
         sums.requests,
         sums.errors,
         sums.input_tokens,
@@ -203,15 +293,26 @@ pub(crate) fn write_cell(db: &Connection, id: CellId, sums: &Sums) -> rusqlite::
         sums.unpriced.auto,
         sums.unpriced.calculate,
         sums.unpriced.display,
-        sums.first,
-        sums.last,
-        sums.durations.to_bytes(),
-    ])?;
+    ];
+    for (at, number) in (1..).zip(numbers) {
+        put.raw_bind_parameter(at, number)?;
+    }
+    put.raw_bind_parameter(20, sums.first)?;
+    put.raw_bind_parameter(21, sums.last)?;
+    put.raw_bind_parameter(22, sums.durations.to_bytes())?;
+    put.raw_execute()?;
     Ok(())
 }
 
 /// The times of a cell's first and last row, from the rows themselves.
 fn first_and_last(db: &Connection, id: CellId) -> rusqlite::Result<(Option<i64>, Option<i64>)> {
+    if id.dimension == SESSION {
+        return db
+            .prepare_cached(
+                "SELECT min(ts), max(ts) FROM requests WHERE session = ?1 AND counted = 1 AND simulated = ?2",
+            )?
+            .query_row((id.name, id.simulated), |row| Ok((row.get(0)?, row.get(1)?)));
+    }
     let level = Level::ALL.into_iter().find(|l| *l as u8 == id.level).unwrap_or(Level::Quarter);
     let filter = match Dimension::ALL.into_iter().find(|d| *d as u8 == id.dimension) {
         None | Some(Dimension::All) => "?4 = 0",
@@ -220,6 +321,7 @@ fn first_and_last(db: &Connection, id: CellId) -> rusqlite::Result<(Option<i64>,
         Some(Dimension::Agent) => "coalesce(agent, 0) = ?4",
         Some(Dimension::User) => "coalesce(user, 0) = ?4",
         Some(Dimension::Host) => "coalesce(host, 0) = ?4",
+        Some(Dimension::Branch) => "coalesce(branch, 0) = ?4",
         // The bits of a source's name, as `source_name` joins them.
         Some(Dimension::Source) => {
             "(SELECT value FROM names WHERE id = ?4) = \

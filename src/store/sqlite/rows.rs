@@ -5,6 +5,7 @@ use rusqlite::{Connection, Row, types::Type};
 use super::names::{NameKind, Names};
 use crate::{
     Usage,
+    pricing::PriceTable,
     store::{
         RowKind,
         identity::CellKey,
@@ -59,6 +60,13 @@ pub(crate) const COLUMNS: &str = "id, group_id, kind, part, counted, ts, first_t
      cache_read, cache_write_5m, cache_write_1h, web_searches, modifiers, reported, share, calculated, \
      priced_as_of, duration_ms, ttft_ms, error, simulated, state";
 
+const INSERT: &str = "INSERT OR REPLACE INTO requests (id, group_id, kind, part, counted, ts, first_ts, message_id, \
+     request_id, uuid, sidechain, session, run, model, project, branch, version, agent, source, user, host, tags, \
+     input, output, cache_read, cache_write_5m, cache_write_1h, web_searches, modifiers, reported, share, \
+     calculated, priced_as_of, duration_ms, ttft_ms, error, simulated, state) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
+     ?, ?, ?)";
+
 const FAST: u8 = 1;
 const US: u8 = 2;
 const BATCH: u8 = 4;
@@ -75,52 +83,59 @@ impl Stored {
             | (if self.usage.us_inference { US } else { 0 })
             | (if self.usage.batch { BATCH } else { 0 })
             | (if self.key.uuid.is_some() { BY_UUID } else { 0 });
-        let id = (self.id != 0).then_some(self.id);
-        let values: [&dyn rusqlite::ToSql; 38] = [
-            &id,
-            &self.group_id,
-            &(self.kind as u8),
-            &self.part,
-            &self.counted,
-            &self.ts,
-            &self.first_ts,
-            &self.key.message_id,
-            &self.key.request_id,
-            &self.uuid,
-            &self.sidechain,
-            &self.session,
-            &self.run,
-            &self.model,
-            &self.project,
-            &self.branch,
-            &self.version,
-            &self.agent,
-            &self.source,
-            &self.user,
-            &self.host,
-            &self.tags,
-            &count(self.usage.input_tokens),
-            &count(self.usage.output_tokens),
-            &count(self.usage.cache_read_tokens),
-            &count(self.usage.cache_write_5m_tokens),
-            &count(self.usage.cache_write_1h_tokens),
-            &count(self.usage.web_searches),
-            &modifiers,
-            &self.reported,
-            &self.share,
-            &self.calculated,
-            &self.priced_as_of,
-            &self.duration_ms,
-            &self.ttft_ms,
-            &self.error,
-            &self.simulated,
-            &self.state,
-        ];
-        db.prepare_cached(&format!(
-            "INSERT OR REPLACE INTO requests ({COLUMNS}) VALUES (?{})",
-            ", ?".repeat(values.len() - 1)
-        ))?
-        .insert(&values[..])
+        let mut insert = db.prepare_cached(INSERT)?;
+        let mut at = 0;
+        let mut bind = |value: &dyn rusqlite::ToSql| {
+            at += 1;
+            insert.raw_bind_parameter(at, value)
+        };
+        bind(&(self.id != 0).then_some(self.id))?;
+        bind(&self.group_id)?;
+        bind(&(self.kind as u8))?;
+        bind(&self.part)?;
+        bind(&self.counted)?;
+        bind(&self.ts)?;
+        bind(&self.first_ts)?;
+        bind(&self.key.message_id)?;
+        bind(&self.key.request_id)?;
+        bind(&self.uuid)?;
+        bind(&self.sidechain)?;
+        bind(&self.session)?;
+        bind(&self.run)?;
+        for name in [self.model, self.project, self.branch, self.version, self.agent] {
+            bind(&name)?;
+        }
+        bind(&self.source)?;
+        for name in [self.user, self.host, self.tags] {
+            bind(&name)?;
+        }
+        let usage = &self.usage;
+        for tokens in [
+            usage.input_tokens,
+            usage.output_tokens,
+            usage.cache_read_tokens,
+            usage.cache_write_5m_tokens,
+            usage.cache_write_1h_tokens,
+            usage.web_searches,
+        ] {
+            bind(&count(tokens))?;
+        }
+        bind(&modifiers)?;
+        for number in [
+            self.reported,
+            self.share,
+            self.calculated,
+            self.priced_as_of,
+            self.duration_ms,
+            self.ttft_ms,
+            self.error,
+        ] {
+            bind(&number)?;
+        }
+        bind(&self.simulated)?;
+        bind(&self.state)?;
+        insert.raw_execute()?;
+        Ok(if self.id == 0 { db.last_insert_rowid() } else { self.id })
     }
 
     pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -184,6 +199,20 @@ impl Stored {
             simulated: row.get(36)?,
             state: row.get(37)?,
         })
+    }
+
+    /// Prices the row by the table in force.
+    pub(crate) fn price(
+        &mut self,
+        db: &Connection,
+        names: &mut Names,
+        prices: &PriceTable,
+    ) -> rusqlite::Result<()> {
+        let Some(model) = names.value_some(db, self.model)? else { return Ok(()) };
+        self.calculated = prices.cost(&model, &self.usage);
+        let as_of = self.calculated.map(|_| prices.as_of());
+        self.priced_as_of = names.intern_some(db, NameKind::PriceTable, as_of)?;
+        Ok(())
     }
 
     /// Whether it is a failed attempt that consumed nothing.

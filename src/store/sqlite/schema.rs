@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Step `n` takes a ledger from version `n` to version `n + 1`.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
 -- Every text that repeats: models, projects, sessions, tags, …
 CREATE TABLE names (
@@ -129,7 +129,46 @@ CREATE TABLE run_texts (
 ) STRICT;
 CREATE VIRTUAL TABLE run_text_index USING fts5 (prompt, answer, content = '', contentless_delete = 1);
 ",
+    "
+-- How far each transcript has been read.
+CREATE TABLE sources (
+  path        BLOB PRIMARY KEY,
+  device      INTEGER NOT NULL,
+  inode       INTEGER NOT NULL,
+  size        INTEGER NOT NULL,
+  modified    INTEGER NOT NULL,
+  read_to     INTEGER NOT NULL,
+  fingerprint BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Sessions stand in the rollups as a dimension of their own: one cell each.
+CREATE INDEX rollups_sessions_last ON rollups (last) WHERE dimension = 9;
+CREATE INDEX rollups_sessions_cost ON rollups (cost_auto) WHERE dimension = 9;
+
+-- What may be spent, and when that was crossed.
+CREATE TABLE budgets (
+  name   TEXT PRIMARY KEY,
+  record TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE alerts (
+  budget    TEXT NOT NULL,
+  period    INTEGER NOT NULL,
+  threshold INTEGER NOT NULL,
+  at        INTEGER NOT NULL,
+  record    TEXT NOT NULL,
+  PRIMARY KEY (budget, period, threshold)
+) STRICT, WITHOUT ROWID;
+
+-- Rows of days before this one (UTC milliseconds) were dropped; their
+-- identities (group 0) and rollups are kept.
+CREATE TABLE pruned (
+  before INTEGER NOT NULL
+) STRICT;
+",
 ];
+
+/// From this version on, rollups are kept by branch and by session, too.
+const BRANCHES_AND_SESSIONS: usize = 3;
 
 /// Why a ledger cannot be brought to this program's version.
 #[derive(Debug, thiserror::Error)]
@@ -166,6 +205,9 @@ pub(crate) fn migrate(db: &mut Connection) -> Result<(), MigrateError> {
     let from = usize::try_from(version(&tx)?).unwrap_or(0);
     for step in MIGRATIONS.iter().skip(from) {
         tx.execute_batch(step)?;
+    }
+    if (1..BRANCHES_AND_SESSIONS).contains(&from) {
+        super::verify::rebuild(&tx, &mut super::names::Names::default())?;
     }
     tx.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
     tx.commit()?;

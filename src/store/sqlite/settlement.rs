@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 
 use super::{
-    Touched,
     names::{NameKind, Names},
     rows::{COLUMNS, Stored},
     runs::{self, WINDOW_SLACK_MS},
+    touched::Touched,
 };
 use crate::{
     pricing::PriceTable,
@@ -54,11 +54,8 @@ pub(crate) fn settle(
         reclaim(db, names, &record, &mut runs, touched)?;
         runs.insert(record.id);
     }
-    let ids: Vec<i64> = touched.before.keys().copied().collect();
-    for id in ids {
-        let after = row(db, id)?;
-        let before = touched.before[&id].clone();
-        for row in [before, after].into_iter().flatten() {
+    for change in touched.rows() {
+        for row in [&change.before, &change.after].into_iter().flatten() {
             if let Some(session) = row.session.filter(|_| row.is_bare_error()) {
                 errors_of.insert(session);
             }
@@ -104,9 +101,9 @@ fn reclaim(
     for mut row in unseen(db, session, run)? {
         runs.extend(runs::covering(db, session, row.ts)?.into_iter().map(|run| run.id));
         if row.share.is_some() && runs::claimant(db, session, row.ts)?.is_none() {
-            touched.changes(row.clone());
+            let before = row.clone();
             row.share = None;
-            row.write(db)?;
+            touched.replace(db, before, row)?;
         }
     }
     Ok(())
@@ -122,13 +119,6 @@ fn unseen(db: &Connection, session: i64, run: &Run) -> rusqlite::Result<Vec<Stor
     .collect()
 }
 
-fn row(db: &Connection, id: i64) -> rusqlite::Result<Option<Stored>> {
-    use rusqlite::OptionalExtension;
-    db.prepare_cached(&format!("SELECT {COLUMNS} FROM requests WHERE id = ?1"))?
-        .query_row([id], Stored::read)
-        .optional()
-}
-
 /// A session's failed attempts count as one kind of witness tells them: our
 /// own run, else telemetry, else the transcript.
 fn settle_errors(db: &Connection, session: i64, touched: &mut Touched) -> rusqlite::Result<()> {
@@ -142,9 +132,9 @@ fn settle_errors(db: &Connection, session: i64, touched: &mut Touched) -> rusqli
     for mut row in rows {
         let counted = row.source & believed != 0;
         if row.counted != counted {
-            touched.changes(row.clone());
+            let before = row.clone();
             row.counted = counted;
-            row.write(db)?;
+            touched.replace(db, before, row)?;
         }
     }
     Ok(())
@@ -172,9 +162,9 @@ fn settle_run(
     let settled = settle::settle(&run.totals, &claims, &|model, usage| prices.cost(model, usage));
     for (mut row, share) in rows.into_iter().zip(settled.shares) {
         if row.share != share {
-            touched.changes(row.clone());
+            let before = row.clone();
             row.share = share;
-            row.write(db)?;
+            touched.replace(db, before, row)?;
         }
     }
     write_remainders(db, names, prices, run, settled.remainders, touched)
@@ -231,14 +221,12 @@ fn write_remainders(
             if row == before {
                 continue;
             }
-            touched.changes(before);
+            touched.gone(before);
         }
-        let id = row.write(db)?;
-        touched.wrote(id);
+        touched.write(db, row)?;
     }
     for gone in old {
-        db.prepare_cached("DELETE FROM requests WHERE id = ?1")?.execute([gone.id])?;
-        touched.changes(gone);
+        touched.delete(db, gone)?;
     }
     Ok(())
 }

@@ -52,10 +52,7 @@ impl SqliteLedger {
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let (mut report, cells) = compare(&tx, self.names.get_mut())?;
         if !report.problems.is_empty() {
-            tx.execute("DELETE FROM rollups", [])?;
-            for (id, sums) in &cells {
-                write_cell(&tx, *id, sums)?;
-            }
+            replace(&tx, &cells)?;
             report.repaired = true;
         }
         tx.commit()?;
@@ -77,16 +74,7 @@ fn compare(db: &Connection, names: &mut Names) -> rusqlite::Result<(VerifyReport
             problem(format!("file: {line}"));
         }
     }
-    let mut deltas = Deltas::default();
-    let mut read = db.prepare(&format!("SELECT {COLUMNS} FROM requests"))?;
-    let mut rows = read.query([])?;
-    let mut count = 0;
-    while let Some(row) = rows.next()? {
-        let row = Stored::read(row)?;
-        deltas.change(db, names, None, Some(&row))?;
-        count += 1;
-    }
-    let expected = deltas.into_cells();
+    let (expected, count) = recompute(db, names)?;
 
     let mut cells = 0;
     let mut unseen = expected.clone();
@@ -116,4 +104,32 @@ fn compare(db: &Connection, names: &mut Names) -> rusqlite::Result<(VerifyReport
     report.rows = count;
     report.cells = cells;
     Ok((report, expected))
+}
+
+/// The cells that the rows amount to, and how many rows there are.
+fn recompute(db: &Connection, names: &mut Names) -> rusqlite::Result<(BTreeMap<CellId, Sums>, u64)> {
+    let mut deltas = Deltas::default();
+    let mut read = db.prepare(&format!("SELECT {COLUMNS} FROM requests"))?;
+    let mut rows = read.query([])?;
+    let mut count = 0;
+    while let Some(row) = rows.next()? {
+        let row = Stored::read(row)?;
+        deltas.change(db, names, None, Some(&row))?;
+        count += 1;
+    }
+    Ok((deltas.into_cells(db, names)?, count))
+}
+
+fn replace(db: &Connection, cells: &BTreeMap<CellId, Sums>) -> rusqlite::Result<()> {
+    db.execute("DELETE FROM rollups", [])?;
+    for (id, sums) in cells {
+        write_cell(db, *id, sums)?;
+    }
+    Ok(())
+}
+
+/// Writes all rollups anew, from the rows.
+pub(crate) fn rebuild(db: &Connection, names: &mut Names) -> rusqlite::Result<()> {
+    let (cells, _) = recompute(db, names)?;
+    replace(db, &cells)
 }
