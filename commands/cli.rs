@@ -3,6 +3,7 @@
 use std::{env, ffi::OsString, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use claude_cli::client::Secrets;
 
 use crate::{
     analytics, completions, config,
@@ -41,7 +42,7 @@ Exit codes:
   5    rate limited or overloaded, after the retries (429, 529)
   6    one of our time limits
   7    the model did not deliver: is_error, max turns, an empty answer, one that
-       breaks the JSON schema, or a denied tool with --fail-on-denied
+       is cut off or breaks the JSON schema, or a denied tool with --fail-on-denied
   130  interrupted by SIGINT or SIGTERM
 Where two apply, the first of 130, 6, 4, 5, 3, 7, 1 counts. They come from the
 real cause, whatever `claude` itself exits with.";
@@ -92,10 +93,22 @@ pub(crate) fn parse() -> claude_cli::Result<(Cli, ConfigFile)> {
         Err(e) if e.use_stderr() => {
             // If it was the file's value that an option did not take, say so.
             config.check(&Cli::command())?;
-            e.exit()
+            refuse(&e)
         }
         Err(e) => e.exit(),
     }
+}
+
+/// Ends the process for an error of the command line, and repeats no key that
+/// was typed in the wrong place.
+fn refuse(error: &clap::Error) -> ! {
+    let text = error.to_string();
+    let masked = Secrets::of_environment().mask(&text).into_owned();
+    if masked == text {
+        error.exit();
+    }
+    eprint!("{masked}");
+    std::process::exit(claude_cli::ExitClass::Usage.code().into())
 }
 
 impl Cli {

@@ -1,6 +1,7 @@
 //! What commands share: config, paths, zone, terminal, and the price table.
 
 use std::{
+    cell::OnceCell,
     env,
     io::{IsTerminal, stderr, stdout},
     path::PathBuf,
@@ -88,13 +89,14 @@ pub(crate) struct Context {
     global: Global,
     pub(crate) config: ConfigFile,
     pub(crate) tz: TimeZone,
+    prices: OnceCell<Arc<PriceTable>>,
 }
 
 impl Context {
     pub(crate) fn new(global: Global, config: ConfigFile) -> anyhow::Result<Self> {
         trace(global.verbose);
         let tz = parse_zone(&global.tz)?;
-        Ok(Self { global, config, tz })
+        Ok(Self { global, config, tz, prices: OnceCell::new() })
     }
 
     /// The ledger's file.
@@ -108,11 +110,14 @@ impl Context {
     /// The price table in force. A broken one in the config folder is reported
     /// and the embedded one used: it must not keep a prompt from running.
     pub(crate) fn prices(&self) -> Arc<PriceTable> {
-        let loaded = config_folder().and_then(|folder| Ok(PriceTable::load(&folder)?));
-        Arc::new(loaded.unwrap_or_else(|error| {
-            self.note(&format!("warning: {error:#}; using the built-in prices"));
-            PriceTable::embedded().clone()
-        }))
+        let load = || {
+            let loaded = config_folder().and_then(|folder| Ok(PriceTable::load(&folder)?));
+            Arc::new(loaded.unwrap_or_else(|error| {
+                self.note(&format!("warning: {error:#}; using the built-in prices"));
+                PriceTable::embedded().clone()
+            }))
+        };
+        Arc::clone(self.prices.get_or_init(load))
     }
 
     /// How to write a report.

@@ -22,6 +22,8 @@ mod timeseries;
 
 use std::{io, process::ExitCode};
 
+use claude_cli::client::Secrets;
+
 fn main() -> ExitCode {
     completions::answer_shell();
     let run = || {
@@ -38,7 +40,8 @@ fn fail(error: &anyhow::Error) -> ExitCode {
         // Whoever read our output has seen enough.
         return ExitCode::SUCCESS;
     }
-    eprintln!("claude-cli: error: {error:#}");
+    // Whatever the error quotes, keys are not told.
+    eprintln!("claude-cli: error: {}", Secrets::of_environment().mask(&format!("{error:#}")));
     let known = error.chain().find_map(|cause| cause.downcast_ref::<claude_cli::Error>());
     ExitCode::from(known.map_or(1, claude_cli::Error::exit_code))
 }

@@ -41,6 +41,22 @@ impl ExitClass {
         self as u8
     }
 
+    /// Where two apply, the one of the lower rank counts: 130, 6, 4, 5, 3, 7, 2, 1, 0.
+    #[must_use]
+    pub const fn rank(self) -> u8 {
+        match self {
+            Self::Interrupted => 0,
+            Self::Timeout => 1,
+            Self::Auth => 2,
+            Self::Overloaded => 3,
+            Self::Gate => 4,
+            Self::NotDelivered => 5,
+            Self::Usage => 6,
+            Self::Failure => 7,
+            Self::Ok => 8,
+        }
+    }
+
     /// A stable lower-case name, as stored in the ledger.
     #[must_use]
     pub const fn name(self) -> &'static str {

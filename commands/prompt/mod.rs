@@ -20,7 +20,11 @@ use claude_cli::{
 use rustix::fs::{FileType, fstat};
 
 use self::template::Template;
-pub(crate) use self::{plan::show_plan, schema::Schema, template::names as template_names};
+pub(crate) use self::{
+    plan::{USUAL_MODEL, show_plan},
+    schema::Schema,
+    template::names as template_names,
+};
 use crate::{
     candidates::{models, sessions, tags, templates},
     context::{Context, config_folder, variable},
@@ -55,8 +59,8 @@ pub(crate) struct PromptArgs {
     #[arg(long, short, value_name = "NAME", add = ArgValueCandidates::new(templates), help_heading = "Prompt")]
     template: Option<String>,
     /// What a template's {{KEY}} stands for; may be repeated
-    #[arg(long = "var", value_name = "KEY=VALUE", value_parser = parse_tag, requires = "template", help_heading = "Prompt")]
-    variables: Vec<String>,
+    #[arg(long = "var", value_name = "KEY=VALUE", value_parser = parse_variable, requires = "template", help_heading = "Prompt")]
+    variables: Vec<(String, String)>,
     /// Go on with the latest conversation of this folder (`claude` program only)
     #[arg(long = "continue", short = 'c', conflicts_with = "resume", help_heading = "Conversation")]
     go_on: bool,
@@ -147,6 +151,13 @@ fn parse_tag(text: &str) -> Result<String, String> {
     }
 }
 
+fn parse_variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if template::is_key(key) => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("a variable is KEY=VALUE, its key letters, digits, `_` and `-`".to_owned()),
+    }
+}
+
 fn parse_usd(text: &str) -> Result<i64, String> {
     parse_usd_nanos(text).filter(|n| *n > 0).ok_or_else(|| "an amount in dollars, such as 0.25".to_owned())
 }
@@ -207,11 +218,30 @@ impl PromptArgs {
         if let Some(nanos) = self.max_cost {
             query = query.max_cost(nanos);
         }
-        Ok(Prepared { query, prompt, schema })
+        let prepared = Prepared { query, prompt, schema };
+        if self.dry_run || prepared.query.backend_name().is_ok() {
+            prepared.query.request().supported_by(self.planned_backend(&prepared))?;
+        }
+        Ok(prepared)
     }
 
-    /// Whether the prompt is `-`: not a prompt, but a stream on stdin.
-    pub(crate) fn is_stdin_stream(&self) -> bool {
+    /// The first option given that means nothing for a stream on stdin.
+    pub(crate) fn meaningless_for_stdin(&self) -> Option<&'static str> {
+        let given = [
+            (!self.files.is_empty(), "--file"),
+            (self.template.is_some(), "--template"),
+            (self.go_on, "--continue"),
+            (self.resume.is_some(), "--resume"),
+            (self.fork, "--fork"),
+            (self.json_schema.is_some(), "--json-schema"),
+            (self.dry_run, "--dry-run"),
+            (!self.claude_args.is_empty(), "--"),
+        ];
+        given.into_iter().find(|(given, _)| *given).map(|(_, option)| option)
+    }
+
+    /// Whether the prompt is `-`: not a prompt, but what stdin holds.
+    pub(crate) fn is_stdin(&self) -> bool {
         self.prompt == ["-"]
     }
 
@@ -236,7 +266,8 @@ impl PromptArgs {
             .backend(self.backend)
             .limits(limits)
             .retries(self.retries)
-            .max_tokens(self.max_tokens);
+            .max_tokens(self.max_tokens)
+            .prices(context.prices());
         if let Some(model) = self.model.as_deref().or(template.and_then(|t| t.model.as_deref())) {
             builder = builder.model(context.config.alias(model).unwrap_or(model));
         }
@@ -258,7 +289,8 @@ impl PromptArgs {
     /// The prompt: the arguments, then what comes on stdin. Only where something
     /// else makes up for it may it be empty.
     fn text(&self, may_be_empty: bool) -> anyhow::Result<String> {
-        let mut prompt = self.prompt.join(" ");
+        // `-` is stdin, as it is for other programs.
+        let mut prompt = if self.is_stdin() { String::new() } else { self.prompt.join(" ") };
         if !self.no_stdin && stdin_has_something() {
             let mut piped = String::new();
             stdin().lock().read_to_string(&mut piped).context("cannot read the prompt from stdin")?;

@@ -3,7 +3,10 @@
 use std::io::{Write, stdout};
 
 use claude_cli::{
-    client::{DEFAULT_BASE_URL, claude_args, estimate, find_claude, messages_body},
+    client::{
+        API_VERSION, DEFAULT_BASE_URL, Secrets, claude_args, estimate, find_claude, messages_body, within_budget,
+        without_secrets,
+    },
     pricing::PriceTable,
 };
 use serde_json::{Value, json};
@@ -13,7 +16,7 @@ use crate::context::variable;
 
 const SCHEMA: &str = "claude-cli/plan@1";
 /// The model where none is asked for and the program's choice is not known.
-const USUAL_MODEL: &str = "sonnet";
+pub(crate) const USUAL_MODEL: &str = "sonnet";
 
 /// Prints what would be run, as JSON and without secrets, and about what it
 /// would cost.
@@ -27,9 +30,9 @@ pub(crate) fn show_plan(prepared: &Prepared, args: &PromptArgs, prices: &PriceTa
         "claude" => {
             let found = args.claude.clone().or_else(find_claude);
             let name = found.map_or_else(|| "claude".to_owned(), |path| path.display().to_string());
-            program(&name, &claude_args(request), &prepared.prompt)
+            program(&name, &claude_args(request), &request.prompt_with_files()?)
         }
-        _ => post(&messages_body(request, &model)),
+        _ => post(&messages_body(&within_budget(request, &model, prices)?, &model)),
     };
     // The program takes as many turns as it likes, unless it is told a budget.
     let ceiling = if backend == "claude" {
@@ -37,10 +40,10 @@ pub(crate) fn show_plan(prepared: &Prepared, args: &PromptArgs, prices: &PriceTa
     } else {
         estimate.ceiling.min(request.max_cost.or(estimate.ceiling))
     };
-    let plan = json!({
+    let mut plan = json!({
         "schema": SCHEMA,
         "backend": backend,
-        "model": request.model.as_ref().map_or_else(|| if backend == "claude" { Value::Null } else { json!(model) }, |_| json!(model)),
+        "model": if backend == "claude" { json!(request.model) } else { json!(model) },
         "run": run,
         "estimate": {
             "model": model,
@@ -49,6 +52,7 @@ pub(crate) fn show_plan(prepared: &Prepared, args: &PromptArgs, prices: &PriceTa
             "ceiling_usd": usd(ceiling),
         },
     });
+    Secrets::of_environment().mask_json(&mut plan);
     let mut out = stdout().lock();
     serde_json::to_writer_pretty(&mut out, &plan)?;
     out.write_all(b"\n")?;
@@ -70,8 +74,8 @@ fn post(body: &Value) -> Value {
     };
     json!({
         "method": "POST",
-        "url": format!("{}/v1/messages", claude_cli::client::without_secrets(&url)),
-        "headers": { header: masked, "anthropic-version": claude_cli::client::API_VERSION },
+        "url": format!("{}/v1/messages", without_secrets(&url)),
+        "headers": { header: masked, "anthropic-version": API_VERSION },
         "body": body,
     })
 }

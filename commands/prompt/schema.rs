@@ -58,6 +58,8 @@ fn parse(answer: &str) -> Result<Value, String> {
     let unfenced = answer
         .strip_prefix("```")
         .and_then(|rest| rest.strip_suffix("```"))
-        .map_or(answer, |inner| inner.strip_prefix("json").unwrap_or(inner));
+        // The rest of the fence's line names the language.
+        .and_then(|inner| inner.split_once('\n'))
+        .map_or(answer, |(_, inner)| inner);
     serde_json::from_str(unfenced.trim()).map_err(|e| format!("it is not JSON ({e})"))
 }

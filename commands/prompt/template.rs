@@ -1,7 +1,8 @@
 //! Prompts that are used again, with variables.
 //!
 //! `templates/NAME.md` in the config folder: text with `{{KEY}}` in it, and
-//! above it, between lines of `+++`, `model` and `system` as TOML.
+//! above it, between lines of `+++`, `model` and `system` as TOML. A key is
+//! letters, digits, `_` and `-`; braces around anything else are just braces.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -39,12 +40,9 @@ impl Template {
         let text =
             fs::read_to_string(&path).map_err(|e| Error::io(format!("cannot read {}", path.display()), e))?;
         let invalid = |e: String| Error::Invalid(format!("{}: {e}", path.display()));
-        let (head, text) = match text.strip_prefix("+++\n").and_then(|rest| rest.split_once("\n+++\n")) {
-            Some((head, text)) => {
-                (head.parse::<DocumentMut>().map_err(|e| invalid(e.to_string()))?, text.to_owned())
-            }
-            None => (DocumentMut::new(), text),
-        };
+        let (head, text) = split(&text).map_err(invalid)?;
+        let head = head.parse::<DocumentMut>().map_err(|e| invalid(e.to_string()))?;
+        let text = text.to_owned();
         let mut template = Self { name: name.to_owned(), text, model: None, system: None };
         for (key, value) in head.iter() {
             let value = value.as_str().ok_or_else(|| invalid(format!("`{key}` is not a text")))?.to_owned();
@@ -59,25 +57,37 @@ impl Template {
 
     /// The prompt: the text with what its variables stand for. `input` goes
     /// where `{{input}}` is, else below the text.
-    pub(super) fn fill(&self, input: &str, variables: &[String]) -> Result<String> {
-        let mut values: BTreeMap<&str, &str> = variables.iter().filter_map(|pair| pair.split_once('=')).collect();
-        values.insert(INPUT, input);
+    pub(super) fn fill(&self, input: &str, variables: &[(String, String)]) -> Result<String> {
+        let mut values: BTreeMap<&str, &str> = BTreeMap::new();
+        for (key, value) in variables {
+            if key == INPUT {
+                return Err(Error::Invalid(format!("--var {INPUT}: that is what the prompt stands for")));
+            }
+            if values.insert(key, value).is_some() {
+                return Err(Error::Invalid(format!("--var {key} is given twice")));
+            }
+        }
         let mut filled = String::new();
         let mut used = Vec::new();
         let mut rest = self.text.as_str();
         while let Some((before, after)) = rest.split_once("{{") {
-            let Some((key, behind)) = after.split_once("}}") else { break };
-            let key = key.trim();
-            let value = values
-                .get(key)
-                .ok_or_else(|| Error::Invalid(format!("template `{}` needs a value: --var {key}=…", self.name)))?;
             filled.push_str(before);
+            let variable = after.split_once("}}").map(|(key, behind)| (key.trim(), behind));
+            let Some((key, behind)) = variable.filter(|(key, _)| is_key(key)) else {
+                // One brace on, so that of `{{{key}}}` the inner pair counts.
+                filled.push('{');
+                rest = &rest[before.len() + 1..];
+                continue;
+            };
+            let value = if key == INPUT { Some(&input) } else { values.get(key) };
+            let value = value
+                .ok_or_else(|| Error::Invalid(format!("template `{}` needs a value: --var {key}=…", self.name)))?;
             filled.push_str(value);
             used.push(key);
             rest = behind;
         }
         filled.push_str(rest);
-        if let Some(unused) = values.keys().find(|key| **key != INPUT && !used.contains(*key)) {
+        if let Some(unused) = values.keys().find(|key| !used.contains(*key)) {
             return Err(Error::Invalid(format!("template `{}` has no {{{{{unused}}}}}", self.name)));
         }
         if !used.contains(&INPUT) && !input.trim().is_empty() {
@@ -85,4 +95,25 @@ impl Template {
         }
         Ok(filled)
     }
+}
+
+/// The head and the text below it.
+fn split(whole: &str) -> Result<(&str, &str), String> {
+    let fence = |line: &str| line.trim_end() == "+++";
+    let mut lines = whole.split_inclusive('\n');
+    let Some(first) = lines.next().filter(|line| fence(line)) else { return Ok(("", whole)) };
+    let mut end = first.len();
+    for line in lines {
+        if fence(line) {
+            return Ok((&whole[first.len()..end], &whole[end + line.len()..]));
+        }
+        end += line.len();
+    }
+    Err("the head that begins with +++ has no end".to_owned())
+}
+
+/// Whether this can be a variable's name.
+pub(super) fn is_key(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
 }

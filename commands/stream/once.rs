@@ -5,16 +5,19 @@ use std::io;
 use anyhow::Context as _;
 use claude_cli::{
     Error, QueryBuilder,
-    client::verdict,
+    client::{Secrets, estimate, within_budget},
     store::{Outcome, RunText},
     stream::RunResult,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::render::Renderer;
+use super::{
+    judge::{gravest, is_cut_off, judge},
+    render::Renderer,
+};
 use crate::{
     context::Context,
-    prompt::PromptArgs,
+    prompt::{PromptArgs, USUAL_MODEL},
     recording::{Recording, Unwritten},
 };
 
@@ -46,6 +49,8 @@ pub(super) struct Ran {
     pub(super) result: Option<RunResult>,
     pub(super) answer: Option<String>,
     pub(super) error: Option<Error>,
+    /// The answer is what there is of one.
+    pub(super) cut_off: bool,
     /// Why the answer could not be written, if it could not.
     pub(super) unwritten: Option<io::Error>,
 }
@@ -58,10 +63,13 @@ impl Ran {
     /// Ends the recording; what was said is kept if that is wanted.
     pub(super) fn finish(&mut self, prompt: &str, args: &PromptArgs) -> (Outcome, Unwritten) {
         let Some(recording) = self.recording.take() else { return Default::default() };
-        let text = args.log_text.then(|| RunText {
-            run: recording.recorder().run_id().to_owned(),
-            prompt: prompt.to_owned(),
-            answer: self.answer.clone().unwrap_or_default(),
+        let text = args.log_text.then(|| {
+            let secrets = Secrets::of_environment();
+            RunText {
+                run: recording.recorder().run_id().to_owned(),
+                prompt: secrets.mask(prompt).into_owned(),
+                answer: secrets.mask(self.answer.as_deref().unwrap_or_default()).into_owned(),
+            }
         });
         recording.finish(self.error.as_ref(), text)
     }
@@ -85,23 +93,30 @@ pub(super) async fn run_once(
     args: &PromptArgs,
     context: &Context,
 ) -> anyhow::Result<Ran> {
+    let cut = max_cost.and_then(|limit| cut_by_budget(&query, limit, context));
+    let prices = context.prices();
     let mut stream = query.stream().await?;
     let mut recording = Recording::start(command, stream.backend_name(), args, context)?;
-    let mut error = None;
+    let mut errors = Vec::new();
     let mut over_budget = None;
+    let mut interrupted = false;
     let mut unwritten = None;
     loop {
         let item = tokio::select! {
             biased;
             item = stream.next_event() => item,
-            () = interrupts.next() => { stream.cancel(); continue }
+            () = interrupts.next() => {
+                interrupted = true;
+                stream.cancel();
+                continue
+            }
         };
         match item {
             None => break,
             Some(Ok(event)) => {
                 recording.observe(&event);
-                if let Some(limit) = max_cost.filter(|_| event.changes_usage()) {
-                    let spent = recording.recorder().cost_so_far();
+                if let Some(limit) = max_cost.filter(|_| over_budget.is_none() && event.changes_usage()) {
+                    let spent = recording.recorder().cost_so_far(&prices);
                     if spent > limit {
                         over_budget = Some(Error::OverBudget { spent, limit });
                         stream.cancel();
@@ -115,26 +130,31 @@ pub(super) async fn run_once(
                     unwritten = Some(e);
                 }
             }
-            Some(Err(e)) => error = Some(e),
+            // That we ended it ourselves for its cost is told as that.
+            Some(Err(e)) if e.is_interrupted() && over_budget.is_some() && !interrupted => {}
+            Some(Err(e)) => errors.push(e),
         }
     }
     let result = recording.recorder().result().cloned();
-    let error = over_budget.or(error).or_else(|| result.as_ref().and_then(|result| judge(result, max_cost, args)));
+    let cut_off = result.as_ref().is_some_and(is_cut_off);
+    if cut_off {
+        let longest =
+            || Error::NotDelivered(format!("the answer was cut off (raise --max-tokens {})", args.max_tokens));
+        errors.push(cut.unwrap_or_else(longest));
+    }
+    errors.extend(over_budget);
+    errors.extend(result.iter().flat_map(|result| judge(result, max_cost, args)));
+    let error = gravest(errors).map(|error| Secrets::of_environment().mask_error(error));
     let answer = result.as_ref().and_then(|result| result.result.clone());
-    Ok(Ran { recording: Some(recording), result, answer, error, unwritten })
+    Ok(Ran { recording: Some(recording), result, answer, error, cut_off, unwritten })
 }
 
-/// What is wrong with a run that ended by itself.
-fn judge(result: &RunResult, max_cost: Option<i64>, args: &PromptArgs) -> Option<Error> {
-    if let (Some(limit), "error_max_budget_usd") = (max_cost, result.subtype.as_str()) {
-        return Some(Error::OverBudget { spent: result.cost_nanos.unwrap_or(limit), limit });
-    }
-    if let Err(e) = verdict(result) {
-        // An answer by schema need not say anything besides.
-        let answered = e.is_not_delivered() && !result.is_error && result.structured_output.is_some();
-        return (!answered).then_some(e);
-    }
-    let denied = result.permission_denials;
-    (args.fail_on_denied && denied > 0)
-        .then(|| Error::NotDelivered(format!("{denied} uses of tools were denied (--allowedTools=… after `--`)")))
+/// What the answer of the Messages API would be too dear for, if its budget
+/// has it cut short.
+fn cut_by_budget(query: &QueryBuilder, limit: i64, context: &Context) -> Option<Error> {
+    let (request, prices) = (query.request(), context.prices());
+    let model = prices.resolve_alias(request.model.as_deref().unwrap_or(USUAL_MODEL));
+    let within = within_budget(request, model, &prices).ok()?;
+    let spent = estimate(request, model, &prices).ceiling?;
+    (within.max_tokens < request.max_tokens).then_some(Error::OverBudget { spent, limit })
 }

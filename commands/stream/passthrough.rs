@@ -7,13 +7,20 @@ use std::{
 };
 
 use anyhow::Context as _;
-use claude_cli::{Error, StreamFormat, client::verdict, stream::Decoder};
+use claude_cli::{Error, StreamFormat, client::Secrets, store::RunText, stream::Decoder};
 
+use super::judge::{gravest, judge};
 use crate::{context::Context, prompt::PromptArgs, recording::Recording, status};
 
 const CHUNK: usize = 64 << 10;
 
 pub(super) fn run(args: &PromptArgs, context: &Context) -> anyhow::Result<ExitCode> {
+    if let Some(option) = args.meaningless_for_stdin() {
+        return Err(Error::Invalid(format!(
+            "`stream -` records what another program ran: {option} means nothing here"
+        ))
+        .into());
+    }
     let mut recording = Recording::start("stream", "stdin", args, context)?;
     let mut decoder = Decoder::new(StreamFormat::StreamJson);
     let (mut input, mut output) = (stdin().lock(), stdout().lock());
@@ -47,15 +54,24 @@ pub(super) fn run(args: &PromptArgs, context: &Context) -> anyhow::Result<ExitCo
         }
     }
     let result = recording.recorder().result().cloned();
-    let error = match &result {
-        Some(result) => verdict(result).err(),
-        None => Some(Error::Process {
-            program: "stdin".to_owned(),
-            message: "the stream ended without a result".to_owned(),
-            stderr: String::new(),
-        }),
+    let unfinished = || Error::Process {
+        program: "stdin".to_owned(),
+        message: "the stream ended without a result".to_owned(),
+        stderr: String::new(),
     };
-    let (outcome, record) = recording.finish(error.as_ref(), None);
+    let mut errors =
+        result.as_ref().map_or_else(|| vec![unfinished()], |result| judge(result, args.max_cost, args));
+    let spent = recording.recorder().cost_so_far(&context.prices());
+    errors.extend(args.max_cost.filter(|limit| spent > *limit).map(|limit| Error::OverBudget { spent, limit }));
+    let secrets = Secrets::of_environment();
+    let error = gravest(errors).map(|error| secrets.mask_error(error));
+    // The prompt is not in the stream.
+    let text = args.log_text.then(|| RunText {
+        run: recording.recorder().run_id().to_owned(),
+        prompt: String::new(),
+        answer: secrets.mask(result.and_then(|r| r.result).unwrap_or_default().as_str()).into_owned(),
+    });
+    let (outcome, record) = recording.finish(error.as_ref(), text);
     record.wait(context);
     if skipped > 0 {
         context.note(&format!("{skipped} lines were no JSON: passed on, not recorded"));

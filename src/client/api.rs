@@ -15,7 +15,10 @@ use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Backend, EventSender, Request, RunFuture, limits::Deadlines, retry::Backoff, translate::Translator};
+use super::{
+    Backend, EventSender, Request, RunFuture, Secrets, limits::Deadlines, retry::Backoff,
+    secrets::without_secrets, translate::Translator,
+};
 use crate::{
     Error, Result,
     pricing::PriceTable,
@@ -74,6 +77,9 @@ pub struct ApiBackend {
     /// Further certificate authorities.
     ca_file: Option<PathBuf>,
     backoff: Backoff,
+    /// What costs are reckoned by.
+    prices: Arc<PriceTable>,
+    secrets: Secrets,
     client: OnceLock<reqwest::Client>,
 }
 
@@ -81,12 +87,18 @@ impl ApiBackend {
     /// A backend for the API at `base_url`.
     #[must_use]
     pub fn new(base_url: impl Into<String>, credentials: Credentials) -> Self {
+        let base_url = base_url.into().trim_end_matches('/').to_owned();
+        let mut secrets = Secrets::of_environment();
+        secrets.add_credentials(&credentials);
+        secrets.add_url(&base_url);
         Self {
-            base_url: base_url.into().trim_end_matches('/').to_owned(),
+            base_url,
             credentials,
             no_proxy: false,
             ca_file: None,
             backoff: Backoff::default(),
+            prices: Arc::new(PriceTable::embedded().clone()),
+            secrets,
             client: OnceLock::new(),
         }
     }
@@ -110,6 +122,14 @@ impl ApiBackend {
     #[must_use]
     pub const fn backoff(mut self, base: Duration) -> Self {
         self.backoff = Backoff { base };
+        self
+    }
+
+    /// The price table by which budgets are kept and costs told. Default: the
+    /// built-in one.
+    #[must_use]
+    pub fn prices(mut self, prices: Arc<PriceTable>) -> Self {
+        self.prices = prices;
         self
     }
 
@@ -145,16 +165,22 @@ impl ApiBackend {
         Error::Connection { url: without_secrets(&self.base_url), message: cause.to_string() }
     }
 
+    fn broken_off(&self, error: &reqwest::Error) -> Error {
+        match self.unreachable(error) {
+            Error::Connection { url, message } => Error::Connection {
+                url,
+                message: format!("the connection broke in the middle of the answer: {message}"),
+            },
+            other => other,
+        }
+    }
+
     async fn exchange(&self, request: &Request, events: &EventSender) -> Result<()> {
-        let prices = PriceTable::embedded();
+        let prices = self.prices.as_ref();
         let asked = request.model.as_deref().unwrap_or(DEFAULT_MODEL);
         let model = prices.resolve_alias(asked).to_owned();
-        if request.session != super::Session::New {
-            return Err(Error::Invalid(
-                "the Messages API keeps no sessions: --continue and --resume need the `claude` program".to_owned(),
-            ));
-        }
-        let request = &within_budget(request, &model)?;
+        request.supported_by(self.name())?;
+        let request = &within_budget(request, &model, prices)?;
         let mut translator = Translator::new(&model, request.cwd.as_deref());
         send(events, translator.init()).await?;
 
@@ -170,7 +196,7 @@ impl ApiBackend {
         let mut decoder = Decoder::new(StreamFormat::Sse);
         loop {
             let chunk = tokio::select! {
-                chunk = response.chunk() => chunk.map_err(|e| self.unreachable(&e))?,
+                chunk = response.chunk() => chunk.map_err(|e| self.broken_off(&e))?,
                 error = deadlines.reached() => return Err(error),
             };
             let ended = chunk.is_none();
@@ -227,7 +253,8 @@ impl ApiBackend {
                 Ok(response) if response.status().is_success() => return Ok(response),
                 Ok(response) => {
                     let wait = super::retry::retry_after(response.headers());
-                    (api_error(response).await, wait)
+                    // A gateway's error may repeat the key it refuses.
+                    (self.secrets.mask_error(api_error(response).await), wait)
                 }
                 Err(e) if e.is_builder() => {
                     return Err(Error::Invalid(format!("`{}` is no base URL", without_secrets(&self.base_url))));
@@ -257,7 +284,7 @@ impl Backend for ApiBackend {
                 biased;
                 () = cancel.cancelled() => Err(Error::Interrupted),
                 () = events.closed() => Err(Error::Interrupted),
-                outcome = self.exchange(&request, &events) => outcome,
+                outcome = self.exchange(&request, &events) => outcome.map_err(|e| self.secrets.mask_error(e)),
             }
         })
     }
@@ -293,10 +320,13 @@ pub fn messages_body(request: &Request, model: &str) -> serde_json::Value {
 }
 
 /// The request with as many output tokens as its budget allows.
-fn within_budget(request: &Request, model: &str) -> Result<Request> {
+///
+/// # Errors
+/// If the prompt alone costs as much, or the model's price is unknown.
+pub fn within_budget(request: &Request, model: &str, prices: &PriceTable) -> Result<Request> {
     let mut request = request.clone();
     let Some(limit) = request.max_cost else { return Ok(request) };
-    let estimate = super::estimate(&request, model, PriceTable::embedded());
+    let estimate = super::estimate(&request, model, prices);
     let (Some(input), Some(ceiling)) = (estimate.input_cost, estimate.ceiling) else {
         return Err(Error::Invalid(format!("the price of {model} is unknown, so that --max-cost cannot hold")));
     };
@@ -337,14 +367,5 @@ async fn api_error(mut response: Response) -> Error {
         message: text("message")
             .unwrap_or_else(|| status.canonical_reason().unwrap_or("no reason given").to_owned()),
         request_id,
-    }
-}
-
-/// A URL without the password that some gateways want in it.
-#[must_use]
-pub fn without_secrets(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => format!("{}{}", &url[..scheme + 3], &url[at + 1..]),
-        _ => url.to_owned(),
     }
 }

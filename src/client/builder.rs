@@ -8,7 +8,7 @@ use super::{
 };
 #[cfg(feature = "server")]
 use crate::simulate;
-use crate::{Error, Result, StreamFormat};
+use crate::{Error, Result, StreamFormat, pricing::PriceTable};
 
 /// Runs prompts. Cheap to clone; clones share their backend.
 ///
@@ -74,6 +74,7 @@ pub struct ClientBuilder {
     credentials: Option<Credentials>,
     base_url: Option<String>,
     ca_file: Option<PathBuf>,
+    prices: Option<Arc<PriceTable>>,
     #[cfg(feature = "server")]
     simulator: simulate::Config,
 }
@@ -88,6 +89,7 @@ impl Default for ClientBuilder {
             credentials: None,
             base_url: None,
             ca_file: None,
+            prices: None,
             #[cfg(feature = "server")]
             simulator: simulate::Config::default(),
         }
@@ -210,6 +212,14 @@ impl ClientBuilder {
         self
     }
 
+    /// The price table by which budgets are kept and costs told. Default: the
+    /// built-in one.
+    #[must_use]
+    pub fn prices(mut self, prices: Arc<PriceTable>) -> Self {
+        self.prices = Some(prices);
+        self
+    }
+
     /// How the simulated backend behaves.
     #[cfg(feature = "server")]
     #[must_use]
@@ -239,6 +249,9 @@ impl ClientBuilder {
             if let Some(file) = &self.ca_file {
                 api = api.ca_file(file);
             }
+            if let Some(prices) = &self.prices {
+                api = api.prices(Arc::clone(prices));
+            }
             Some(Arc::new(api) as Arc<dyn Backend>)
         };
         match self.kind {
@@ -252,7 +265,13 @@ impl ClientBuilder {
                 "set ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN to use the Messages API".into()
             }),
             #[cfg(feature = "server")]
-            BackendKind::Simulated => Ok(Arc::new(super::SimulatedBackend::new(self.simulator.clone()))),
+            BackendKind::Simulated => {
+                let mut simulated = super::SimulatedBackend::new(self.simulator.clone());
+                if let Some(prices) = &self.prices {
+                    simulated = simulated.prices(Arc::clone(prices));
+                }
+                Ok(Arc::new(simulated))
+            }
             #[cfg(not(feature = "server"))]
             BackendKind::Simulated => Err("the simulated backend needs the crate's `server` feature".into()),
         }

@@ -21,11 +21,12 @@ mod request;
 mod resolve;
 mod response;
 mod retry;
+mod secrets;
 #[cfg(feature = "server")]
 mod simulated;
 mod translate;
 
-pub use api::{API_VERSION, ApiBackend, Credentials, DEFAULT_BASE_URL, messages_body, without_secrets};
+pub use api::{API_VERSION, ApiBackend, Credentials, DEFAULT_BASE_URL, messages_body, within_budget};
 pub use attachment::Attachment;
 pub use backend::{Backend, EventSender, RunFuture};
 pub use builder::{Client, ClientBuilder};
@@ -37,5 +38,6 @@ pub use resolve::{BackendKind, find_claude};
 #[cfg(any(feature = "analytics", feature = "server"))]
 pub(crate) use response::kind_of;
 pub use response::{Response, verdict};
+pub use secrets::{Secrets, without_secrets};
 #[cfg(feature = "server")]
 pub use simulated::SimulatedBackend;

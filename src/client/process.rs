@@ -20,7 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Backend, EventSender, Request, RunFuture, Session, guard::Guard, limits::Deadlines};
+use super::{Backend, EventSender, Request, RunFuture, Secrets, Session, guard::Guard, limits::Deadlines};
 use crate::{
     Error, EventKind, Result,
     pricing::format_usd,
@@ -86,9 +86,15 @@ impl Backend for ClaudeBackend {
 
     fn run(self: Arc<Self>, request: Request, events: EventSender, cancel: CancellationToken) -> RunFuture {
         Box::pin(async move {
-            let mut running = Running::start(&self.program, &request)?;
-            let outcome = running.stream(&request, &events, &cancel).await;
-            running.end(outcome).await
+            let mut secrets = Secrets::of_environment();
+            secrets.take_variables(|name| request.env.get(name).cloned());
+            let run = async {
+                let mut running = Running::start(&self.program, &request, &secrets)?;
+                let outcome = running.stream(&request, &events, &cancel).await;
+                running.end(outcome).await
+            };
+            // What the program wrote to stderr may hold the key it was refused with.
+            run.await.map_err(|e| secrets.mask_error(e))
         })
     }
 }
@@ -114,7 +120,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(program: &Path, request: &Request) -> Result<Self> {
+    fn start(program: &Path, request: &Request, secrets: &Secrets) -> Result<Self> {
         let name = program.display().to_string();
         let fail = |message: String| Error::Process { program: name.clone(), message, stderr: String::new() };
         let prompt = request.prompt_with_files()?;
@@ -132,7 +138,7 @@ impl Running {
         if let Some(cwd) = &request.cwd {
             command.current_dir(cwd);
         }
-        tracing::debug!(program = %name, args = ?shown(&claude_args(request)), "starting the program");
+        tracing::debug!(program = %name, args = ?shown(&claude_args(request), secrets), "starting the program");
         let guard = Guard::start();
         let mut child = command.spawn().map_err(|e| fail(format!("cannot start it: {e}")))?;
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
@@ -271,13 +277,13 @@ impl Running {
     }
 }
 
-/// The arguments without the texts in them.
-fn shown(args: &[String]) -> Vec<String> {
+/// The arguments without the texts and secrets in them.
+fn shown(args: &[String], secrets: &Secrets) -> Vec<String> {
     let long = |option: &str| matches!(option, "--system-prompt" | "--json-schema");
     args.iter()
         .map(|arg| match arg.split_once('=') {
             Some((option, text)) if long(option) => format!("{option}=({} bytes)", text.len()),
-            _ => arg.clone(),
+            _ => secrets.mask(arg).into_owned(),
         })
         .collect()
 }

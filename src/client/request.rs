@@ -66,8 +66,29 @@ impl Request {
         }
     }
 
+    /// Whether a backend, by its name, can do all that is asked for.
+    ///
+    /// # Errors
+    /// If it cannot: nothing that was asked for is left out in silence.
+    pub fn supported_by(&self, backend: &str) -> Result<()> {
+        let invalid = |text: &str| Err(Error::Invalid(text.to_owned()));
+        match backend {
+            "claude" => self.prompt_with_files().map(|_| ()),
+            "api" | "simulated" if self.session != Session::New => {
+                invalid("the Messages API keeps no sessions: --continue and --resume need the `claude` program")
+            }
+            "api" | "simulated" if !self.claude_args.is_empty() => invalid(
+                "the Messages API takes no arguments of the `claude` program: leave them out, or use `--backend claude`",
+            ),
+            _ => Ok(()),
+        }
+    }
+
     /// The prompt with its text files, for a backend that takes only text.
-    pub(super) fn prompt_with_files(&self) -> Result<String> {
+    ///
+    /// # Errors
+    /// If a file is no text.
+    pub fn prompt_with_files(&self) -> Result<String> {
         let mut prompt = String::new();
         for file in &self.files {
             let text = file.inline().ok_or_else(|| {

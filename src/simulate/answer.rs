@@ -28,10 +28,27 @@ pub(super) struct Answer {
     pub(super) output_tokens: u64,
     blocks: Vec<Block>,
     ids: Vec<String>,
+    /// It had more to say than it was allowed to.
+    cut: bool,
 }
 
 pub(super) fn tokens(chars: u64) -> u64 {
     chars.div_ceil(CHARS_PER_TOKEN).max(1)
+}
+
+/// Leaves so many characters of the blocks; whether that took any away.
+fn shorten(blocks: &mut Vec<Block>, most: u64) -> bool {
+    let mut left = usize::try_from(most).unwrap_or(usize::MAX);
+    for index in 0..blocks.len() {
+        let text = blocks[index].content_mut();
+        if let Some((end, _)) = text.char_indices().nth(left) {
+            text.truncate(end);
+            blocks.truncate(index + 1);
+            return true;
+        }
+        left -= text.chars().count();
+    }
+    false
 }
 
 impl Answer {
@@ -39,10 +56,12 @@ impl Answer {
         config: &Config,
         model: &str,
         prompt_chars: u64,
-        blocks: Vec<Block>,
+        mut blocks: Vec<Block>,
+        max_tokens: Option<u64>,
         mut id: impl FnMut(&str) -> String,
     ) -> Self {
         let input_tokens = config.input_tokens.unwrap_or_else(|| tokens(prompt_chars));
+        let cut = max_tokens.is_some_and(|most| shorten(&mut blocks, most.saturating_mul(CHARS_PER_TOKEN)));
         let (short, long) = (config.cache_write_5m_tokens, config.cache_write_1h_tokens);
         Self {
             message_id: id("msg_"),
@@ -58,10 +77,14 @@ impl Answer {
             output_tokens: blocks.iter().map(|block| tokens(block.content().chars().count() as u64)).sum(),
             ids: blocks.iter().map(|_| id("toolu_")).collect(),
             blocks,
+            cut,
         }
     }
 
     fn stop_reason(&self) -> &'static str {
+        if self.cut {
+            return "max_tokens";
+        }
         let calls = self.blocks.iter().any(|block| matches!(block, Block::ToolUse { .. }));
         if calls { "tool_use" } else { "end_turn" }
     }

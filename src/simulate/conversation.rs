@@ -19,6 +19,12 @@ impl Block {
             Self::Thinking(text) | Self::Text(text) | Self::ToolUse { input: text, .. } => text,
         }
     }
+
+    pub(super) const fn content_mut(&mut self) -> &mut String {
+        match self {
+            Self::Thinking(text) | Self::Text(text) | Self::ToolUse { input: text, .. } => text,
+        }
+    }
 }
 
 /// The blocks of the answer to a request.

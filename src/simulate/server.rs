@@ -213,7 +213,9 @@ async fn messages(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, b
     let model = request["model"].as_str().unwrap_or_default();
     let blocks = conversation::blocks(&shared.config, &request);
     let chars = conversation::prompt_chars(&request);
-    let answer = Answer::new(&shared.config, model, chars, blocks, |prefix| shared.id(prefix));
+    let answer = Answer::new(&shared.config, model, chars, blocks, request["max_tokens"].as_u64(), |prefix| {
+        shared.id(prefix)
+    });
     entry.status = 200;
     entry.model = Some(model.to_owned());
     entry.message_id = Some(answer.message_id.clone());

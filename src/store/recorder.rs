@@ -156,11 +156,10 @@ impl Recorder {
         self.result.as_ref()
     }
 
-    /// What the requests seen so far cost by the price table, in nano-dollars;
+    /// What the requests seen so far cost by a price table, in nano-dollars;
     /// those of unknown price are left out.
     #[must_use]
-    pub fn cost_so_far(&self) -> i64 {
-        let prices = PriceTable::embedded();
+    pub fn cost_so_far(&self, prices: &PriceTable) -> i64 {
         let sights = self.seen.values().chain(self.open.values()).map(|sight| &sight.witness);
         sights.filter_map(|w| prices.cost(w.model.as_deref()?, &w.usage)).sum()
     }

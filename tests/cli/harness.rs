@@ -106,6 +106,35 @@ impl Home {
         assert_eq!(done.code, Some(0), "{done:?}");
     }
 
+    /// The stand-in for `claude`, printing one of these after the other, a run each.
+    pub(crate) fn scripted<'a>(&self, outputs: &[&str], args: impl IntoIterator<Item = &'a str>) -> Command {
+        for (n, output) in outputs.iter().enumerate() {
+            self.write(&format!("script-{}", n + 1), output);
+        }
+        let _ = fs::remove_file(self.path("n"));
+        self.fake("script", args)
+    }
+
+    /// The binary over an API.
+    pub(crate) fn api<'a>(&self, url: &str, args: impl IntoIterator<Item = &'a str>) -> Command {
+        let mut args = args.into_iter();
+        let mut command = self.cli(args.next());
+        command
+            .args(["--backend", "api"])
+            .args(args)
+            .env("ANTHROPIC_API_KEY", PLANTED_KEY)
+            .env("ANTHROPIC_BASE_URL", url);
+        command
+    }
+
+    /// Writes a file below this home.
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
     pub(crate) fn note(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
     }

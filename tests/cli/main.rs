@@ -9,5 +9,6 @@ mod harness;
 mod ledger;
 mod query;
 mod real_claude;
+mod secrets;
 mod simulate;
 mod stream;

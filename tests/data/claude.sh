@@ -62,6 +62,23 @@ empty)
 max-turns)
     printf '{"type":"result","subtype":"error_max_turns","is_error":true,"session_id":"s","num_turns":3}\n'
     exit 1 ;;
+script)
+    # The n-th run prints what the test wrote to script-n.
+    n=$(($(cat "$FAKE_DIR/n" 2>/dev/null || echo 0) + 1))
+    note n $n
+    cat > "$FAKE_DIR/stdin-$n"
+    for arg in "$@"; do printf '%s\n' "$arg"; done > "$FAKE_DIR/args-$n"
+    cat "$FAKE_DIR/script-$n"
+    [ -z "$FAKE_HANG" ] || exec sleep 1000
+    exit "${FAKE_EXIT:-0}" ;;
+blab)
+    # Tells its key to everyone, as a broken gateway does.
+    echo "refused: $ANTHROPIC_API_KEY $ANTHROPIC_AUTH_TOKEN $ANTHROPIC_BASE_URL $HTTPS_PROXY" >&2
+    exit 1 ;;
+blab-result)
+    printf '{"type":"result","subtype":"success","is_error":true,"api_error_status":401,"result":"invalid key %s%s at %s by %s","session_id":"s"}\n' \
+        "$ANTHROPIC_API_KEY" "$ANTHROPIC_AUTH_TOKEN" "$ANTHROPIC_BASE_URL" "$HTTPS_PROXY"
+    exit 1 ;;
 flood)
     # 8 KiB a line, for ever; counts the lines it got rid of.
     line=$(printf '%8000s' | tr ' ' x)
