@@ -9,7 +9,7 @@ use crate::{
     analytics, completions, config,
     config::ConfigFile,
     context::{Context, Global},
-    doctor, external, man, query, simulate, stream, timeseries,
+    doctor, external, help, man, query, simulate, stream, timeseries,
 };
 
 /// Run Claude from scripts and CI, stream its answers, and know what every request cost.
@@ -18,7 +18,7 @@ use crate::{
     name = "claude-cli",
     version,
     max_term_width = 100,
-    after_help = EXIT_CODES,
+    after_help = help::exit_codes(),
     arg_required_else_help = true,
     args_conflicts_with_subcommands = false
 )]
@@ -32,40 +32,30 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
 }
 
-const EXIT_CODES: &str = "\
-Exit codes:
-  0    it worked
-  1    a failure with no code of its own
-  2    usage: an option, a value or the config file is wrong
-  3    a gate tripped: over budget, a cost is unknown, or there is no data
-  4    authentication: no credentials, or they were refused (401, 403)
-  5    rate limited or overloaded, after the retries (429, 529)
-  6    one of our time limits
-  7    the model did not deliver: is_error, max turns, an empty answer, one that
-       is cut off or breaks the JSON schema, or a denied tool with --fail-on-denied
-  130  interrupted by SIGINT or SIGTERM
-Where two apply, the first of 130, 6, 4, 5, 3, 7, 1 counts. They come from the
-real cause, whatever `claude` itself exits with.";
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a prompt and print its answer
+    #[command(after_long_help = help::shown_examples("query"))]
     Query(query::Args),
     /// Run a prompt and print its answer as it comes; `-` records a stream from stdin
+    #[command(after_long_help = help::shown_examples("stream"))]
     Stream(stream::Args),
     /// Answer questions about what was spent
     #[command(subcommand)]
     Analytics(analytics::Command),
     /// Show how cost, requests and latency went over time
+    #[command(after_long_help = help::shown_examples("timeseries"))]
     Timeseries(timeseries::Args),
     /// Serve a simulated Messages API on loopback
+    #[command(after_long_help = help::shown_examples("simulate"))]
     Simulate(simulate::Args),
     /// Read and change the config file, and show the prices
-    #[command(subcommand)]
+    #[command(subcommand, after_long_help = help::shown_examples("config"))]
     Config(config::Command),
     /// Check whether everything is in place, and say what to do where it is not
     Doctor(doctor::Args),
     /// Print a shell's completion script
+    #[command(after_long_help = help::shown_examples("completions"))]
     Completions(completions::Args),
     /// Write the man pages
     Man(man::Args),

@@ -9,6 +9,7 @@ mod context;
 mod doctor;
 mod duration;
 mod external;
+mod help;
 mod man;
 mod output;
 mod prompt;

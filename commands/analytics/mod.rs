@@ -8,13 +8,15 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use crate::{context::Context, timeseries};
+use crate::{context::Context, help::shown_examples, timeseries};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show what was spent, in all and by day, model, project, …
+    #[command(after_long_help = shown_examples("summary"))]
     Summary(summary::Args),
     /// Show how cost, requests and latency went over time
+    #[command(after_long_help = shown_examples("timeseries"))]
     Timeseries(timeseries::Args),
     /// List what this program ran
     Runs(runs::Args),

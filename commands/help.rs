@@ -1,0 +1,190 @@
+//! What help and man pages say beside the options: exit codes, environment,
+//! files and examples.
+
+use std::fmt::Write;
+
+/// A term and what it means.
+pub(crate) type Entry = (&'static str, &'static str);
+
+/// Every exit code: in a line that fits a narrow terminal, and as the man page
+/// has it.
+pub(crate) const EXIT_CODES: [(&str, &str, &str); 9] = [
+    ("0", "it worked", "It worked. A reader of our output that closed its pipe early is no failure, either."),
+    ("1", "a failure with no code of its own", "A failure with no code of its own."),
+    ("2", "usage: a wrong option, value or config file", "Usage: a wrong option, value or config file."),
+    (
+        "3",
+        "a gate: too much spent, unknown cost, no data",
+        "A gate tripped: --max-cost was reached, --fail-over was exceeded, a cost that it needs is unknown, or there \
+         is no data to judge by.",
+    ),
+    (
+        "4",
+        "authentication: no credentials, or refused",
+        "Authentication: there are no credentials, or they were refused (401, 403).",
+    ),
+    (
+        "5",
+        "rate limited or overloaded, after the retries",
+        "Rate limited or overloaded (429, 529), also after the retries.",
+    ),
+    ("6", "one of our time limits", "One of our time limits: --timeout, --first-token-timeout or --idle-timeout."),
+    (
+        "7",
+        "the model did not deliver",
+        "The model did not deliver: the result is an error, the turns ran out, the answer is empty, cut off or does \
+         not follow --json-schema, or a tool was denied under --fail-on-denied.",
+    ),
+    ("130", "interrupted by SIGINT or SIGTERM", "Interrupted by SIGINT or SIGTERM."),
+];
+
+/// Which of several codes counts, and where they come from.
+pub(crate) const PRECEDENCE: &str = "Where two apply, the first of 130, 6, 4, 5, 3, 7, 1 counts. \
+    They come from the real cause, whatever `claude` itself exits with.";
+
+/// The variables that are read. An option wins over its variable, a variable
+/// over the config file.
+pub(crate) const ENVIRONMENT: [Entry; 17] = [
+    ("CLAUDE_CLI_DB", "The ledger, as --db."),
+    ("CLAUDE_CLI_CONFIG", "The config file, as --config."),
+    ("CLAUDE_CLI_FORMAT", "How reports are written, as --format."),
+    ("CLAUDE_CLI_MODEL", "The model, as --model."),
+    ("CLAUDE_CLI_CLAUDE", "The claude program, as --claude."),
+    ("CLAUDE_CLI_TAGS", "Tags of every run, as KEY=VALUE, separated by commas; --tag adds to them."),
+    (
+        "ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN",
+        "The credentials of the api backend. They are read from the environment alone, and never stored or shown.",
+    ),
+    ("ANTHROPIC_BASE_URL", "Where the Messages API is, if it is a gateway or a simulator."),
+    ("NODE_EXTRA_CA_CERTS", "Further certificate authorities of the api backend, as --ca-file."),
+    ("HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY", "The proxy of the api backend, and what goes without."),
+    ("NO_COLOR", "If it is set, there is no colour, unless --color=always."),
+    ("CLICOLOR_FORCE", "If it is set and not 0, there is colour also where there is no terminal."),
+    ("COLUMNS", "The width of tables, if it is not that of the terminal."),
+    ("TZ", "The time zone, unless --tz names one."),
+    ("XDG_CONFIG_HOME, XDG_DATA_HOME", "Where the files below are; ~/.config and ~/.local/share if unset."),
+    ("VISUAL, EDITOR", "What `config edit` opens the config file with."),
+    ("PATH", "Where claude and the commands of others, claude-cli-NAME, are looked for."),
+];
+
+/// The files that are read or written.
+pub(crate) const FILES: [Entry; 5] = [
+    (
+        "$XDG_DATA_HOME/claude-cli/ledger.db",
+        "The ledger, an SQLite file, with ledger.db-wal and ledger.db-shm while it is open.",
+    ),
+    (
+        "$XDG_DATA_HOME/claude-cli/ledger.db.spool/",
+        "Records that could not be written in time; the next command that can write the ledger takes them in.",
+    ),
+    (
+        "$XDG_CONFIG_HOME/claude-cli/config.toml",
+        "Defaults of options, and names for models; see claude-cli-config(1).",
+    ),
+    ("$XDG_CONFIG_HOME/claude-cli/templates/NAME.md", "Templates, for --template NAME."),
+    (
+        "$XDG_CONFIG_HOME/claude-cli/prices.json",
+        "A price table that takes the place of the built-in one if its as_of is later.",
+    ),
+];
+
+/// Examples of a command: what one types, and what it does.
+pub(crate) fn examples(command: &str) -> &'static [Entry] {
+    match command {
+        "query" => &[
+            ("git diff | claude-cli query \"review this\"", "A prompt with a file or a pipe for stdin."),
+            ("claude-cli query -o json \"hi\" | jq -r .result", "The answer, its tokens, cost and times as JSON."),
+            (
+                "claude-cli query --max-cost 0.50 --timeout 5m \"hi\"",
+                "Within limits: exits with 3 or 6 beyond them.",
+            ),
+            (
+                "claude-cli query \"run the tests\" -- --allowedTools=Bash",
+                "What follows -- goes to claude untouched.",
+            ),
+        ],
+        "stream" => &[
+            ("claude-cli stream \"explain src/main.rs\"", "The answer as it comes."),
+            (
+                "claude -p \"hi\" --output-format stream-json --verbose | claude-cli stream - > run.jsonl",
+                "Records what another program runs, and passes it on byte for byte.",
+            ),
+        ],
+        "summary" => &[
+            ("claude-cli analytics summary --since 7d --by model", "The last seven days, by model."),
+            ("claude-cli analytics summary --since today --fail-over 20", "Exits with 3 above 20 USD."),
+        ],
+        "timeseries" => &[(
+            "claude-cli timeseries --bucket 1d --since 30d --metric cost,tokens",
+            "Cost and tokens of every day, for 30 days.",
+        )],
+        "simulate" => &[(
+            "claude-cli simulate --echo --log requests.jsonl",
+            "Prints the address to put into ANTHROPIC_BASE_URL, and answers with what it was asked.",
+        )],
+        "config" => &[
+            ("claude-cli config set model sonnet", "The default of --model."),
+            ("claude-cli config prices opus", "What the opus models cost."),
+        ],
+        "completions" => &[
+            ("source <(claude-cli completions bash)", "For ~/.bashrc; the same for zsh, after compinit."),
+            ("claude-cli completions fish | source", "For ~/.config/fish/config.fish."),
+        ],
+        _ => &[],
+    }
+}
+
+/// The exit codes, for the end of `--help`.
+pub(crate) fn exit_codes() -> String {
+    let mut text = "Exit codes:\n".to_owned();
+    for (code, meaning, _) in EXIT_CODES {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {code:<4} {meaning}");
+    }
+    text + "\n" + PRECEDENCE
+}
+
+/// The examples of a command, for the end of its `--help`.
+pub(crate) fn shown_examples(command: &str) -> String {
+    let mut text = "Examples:".to_owned();
+    for (typed, meaning) in examples(command) {
+        let _ = write!(text, "\n  {typed}\n      {meaning}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn codes_fit_a_narrow_terminal() {
+        for (code, meaning, _) in EXIT_CODES {
+            assert!(7 + meaning.len() <= 60, "{code}");
+        }
+    }
+
+    #[test]
+    fn examples_are_understood() {
+        for command in ["query", "stream", "summary", "timeseries", "simulate", "config", "completions"] {
+            assert!(!examples(command).is_empty(), "{command}");
+            for (typed, _) in examples(command) {
+                let ours = typed.split('|').map(str::trim).find(|part| part.contains("claude-cli ")).unwrap();
+                let ours = ours[ours.find("claude-cli ").unwrap()..].split(" > ").next().unwrap();
+                let mut words = Vec::new();
+                for (i, part) in ours.trim_end_matches(')').split('"').enumerate() {
+                    if i % 2 == 1 {
+                        words.push(part.to_owned());
+                    } else {
+                        words.extend(part.split_whitespace().map(str::to_owned));
+                    }
+                }
+                let read = Cli::try_parse_from(&words);
+                assert!(read.is_ok(), "{typed}: {}", read.unwrap_err());
+            }
+        }
+    }
+}
