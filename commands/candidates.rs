@@ -32,7 +32,7 @@ pub(crate) fn models() -> Vec<CompletionCandidate> {
     let prices = prices.as_ref().unwrap_or_else(|| PriceTable::embedded());
     let mut names: BTreeSet<&str> = prices.models().map(|(name, _)| name).collect();
     names.extend(prices.aliases().map(|(alias, _)| alias));
-    names.extend(config.aliases());
+    names.extend(config.aliases().map(|(alias, _)| alias));
     candidates(names)
 }
 

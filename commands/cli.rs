@@ -67,17 +67,26 @@ pub(crate) enum Command {
 /// `--version` and what cannot be understood.
 pub(crate) fn parse() -> claude_cli::Result<(Cli, ConfigFile)> {
     let args: Vec<OsString> = env::args_os().collect();
-    let (config, broken) = match ConfigFile::load(&args) {
+    parse_over(&args, &args)
+}
+
+/// `ours` are the arguments that may name the config file.
+fn parse_over(args: &[OsString], ours: &[OsString]) -> claude_cli::Result<(Cli, ConfigFile)> {
+    let (config, broken) = match ConfigFile::load(ours) {
         Ok(config) => (config, None),
         Err(e) => (ConfigFile::default(), Some(e)),
     };
     let command = config.defaults(Cli::command());
-    let cli = command.try_get_matches_from(&args).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
     match cli {
+        // What follows the name of another's command is for that to read.
+        Ok(Cli { command: Some(Command::External(theirs)), .. }) if args.len() == ours.len() => {
+            parse_over(args, &args[..args.len() - theirs.len()])
+        }
         Ok(cli) => match broken {
             // `config` and `doctor` are how one repairs it.
             Some(e) if !matches!(cli.command, Some(Command::Config(_) | Command::Doctor(_))) => Err(e),
-            Some(_) => Ok((cli, ConfigFile::unread(&args))),
+            Some(_) => Ok((cli, ConfigFile::unread(ours))),
             None => Ok((cli, config)),
         },
         Err(e) if e.use_stderr() => {
@@ -104,7 +113,7 @@ fn refuse(error: &clap::Error) -> ! {
 impl Cli {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         match self.command {
-            _ if self.list => external::list(context),
+            _ if self.list => external::list(),
             Some(command) => command.run(context),
             None => Ok(claude_cli::ExitClass::Usage.code().into()),
         }

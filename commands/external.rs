@@ -65,13 +65,15 @@ pub(crate) fn run(args: &[OsString], context: &Context) -> anyhow::Result<ExitCo
     Err(command.exec()).with_context(|| format!("cannot run {}", program.display()))
 }
 
-pub(crate) fn list(_context: &Context) -> anyhow::Result<ExitCode> {
+pub(crate) fn list() -> anyhow::Result<ExitCode> {
     let mut out = stdout().lock();
     for command in Cli::command().get_subcommands() {
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
         writeln!(out, "{:<14} {about}", command.get_name())?;
     }
-    for (name, path) in found() {
+    // Where a command of ours has the same name, it is ours that runs.
+    let ours = |name: &str| Cli::command().find_subcommand(name).is_some();
+    for (name, path) in found().into_iter().filter(|(name, _)| !ours(name)) {
         writeln!(out, "{name:<14} {}", path.display())?;
     }
     Ok(ExitCode::SUCCESS)

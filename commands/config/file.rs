@@ -9,7 +9,7 @@ use std::{
 };
 
 use claude_cli::{Error, Result};
-use toml_edit::{DocumentMut, Item};
+use toml_edit::{DocumentMut, Item, Table};
 
 use super::keys::{ALIASES, KEYS, Key, Kind, similar};
 use crate::context::config_folder;
@@ -102,9 +102,9 @@ impl ConfigFile {
         self.aliases.get(name).map(String::as_str)
     }
 
-    /// The names for models.
-    pub(crate) fn aliases(&self) -> impl Iterator<Item = &str> {
-        self.aliases.keys().map(String::as_str)
+    /// The names for models, and what they stand for.
+    pub(crate) fn aliases(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.aliases.iter().map(|(alias, model)| (alias.as_str(), model.as_str()))
     }
 
     /// Makes what the file says the defaults of the command line.
@@ -150,20 +150,20 @@ pub(super) fn check(command: &clap::Command, key: &Key, value: &str) -> Result<(
 
 fn values(key: &Key, item: &Item) -> Result<Vec<String>, String> {
     let text = |item: &toml_edit::Value| item.as_str().map(str::to_owned);
+    let whole = item.as_integer().map(|n| n.to_string());
     let value = match key.kind {
-        // A number is as good as its digits: `max_cost = 0.5`.
-        Kind::Text => item
-            .as_str()
-            .map(str::to_owned)
-            .or_else(|| item.as_integer().map(|n| n.to_string()))
-            .or_else(|| item.as_float().map(|n| n.to_string()))
-            .map(|text| vec![text]),
-        Kind::Whole => item.as_integer().map(|n| vec![n.to_string()]),
+        Kind::Text => item.as_str().map(str::to_owned).map(|text| vec![text]),
+        Kind::Amount => {
+            let number = whole.or_else(|| item.as_float().map(|n| n.to_string()));
+            item.as_str().map(str::to_owned).or(number).map(|text| vec![text])
+        }
+        Kind::Whole => whole.map(|n| vec![n]),
         Kind::Switch => item.as_bool().map(|b| vec![b.to_string()]),
         Kind::List => item.as_array().and_then(|array| array.iter().map(text).collect()),
     };
     let expected = match key.kind {
         Kind::Text => "a text",
+        Kind::Amount => "a text or a number",
         Kind::Whole => "a whole number",
         Kind::Switch => "true or false",
         Kind::List => "a list of texts",
@@ -171,15 +171,11 @@ fn values(key: &Key, item: &Item) -> Result<Vec<String>, String> {
     value.ok_or_else(|| format!("`{}` is {expected}", key.name))
 }
 
-/// The file's text with one key set, or taken out; its comments stay.
-pub(super) fn with(text: &str, key: &Key, value: Option<&str>) -> Result<String, String> {
-    let mut document: DocumentMut = text.parse().map_err(|e: toml_edit::TomlError| e.to_string())?;
-    let Some(value) = value else {
-        document.remove(key.name);
-        return Ok(document.to_string());
-    };
+/// The file's text with a key set; its comments stay.
+pub(super) fn with(text: &str, key: &Key, value: &str) -> Result<String, String> {
+    let mut document = parse(text)?;
     let item = match key.kind {
-        Kind::Text => toml_edit::value(value),
+        Kind::Text | Kind::Amount => toml_edit::value(value),
         Kind::Whole => {
             toml_edit::value(value.parse::<i64>().map_err(|_| format!("`{value}` is no whole number"))?)
         }
@@ -188,6 +184,49 @@ pub(super) fn with(text: &str, key: &Key, value: Option<&str>) -> Result<String,
         }
         Kind::List => toml_edit::value(value.split(',').map(str::trim).collect::<toml_edit::Array>()),
     };
-    document[key.name] = item;
+    put(document.as_table_mut(), key.name, item);
     Ok(document.to_string())
+}
+
+/// The file's text with a name for a model.
+pub(super) fn with_alias(text: &str, alias: &str, model: &str) -> Result<String, String> {
+    let mut document = parse(text)?;
+    let aliases = document.entry(ALIASES).or_insert_with(|| Item::Table(Table::new()));
+    let aliases = aliases.as_table_like_mut().ok_or_else(|| format!("`{ALIASES}` is not a table"))?;
+    match aliases.get_mut(alias) {
+        Some(old) => replace(old, toml_edit::value(model)),
+        None => drop(aliases.insert(alias, toml_edit::value(model))),
+    }
+    Ok(document.to_string())
+}
+
+/// The file's text without a key or alias; `None` if it is not there.
+pub(super) fn without(text: &str, name: &str) -> Result<Option<String>, String> {
+    let mut document = parse(text)?;
+    let aliases =
+        |document: &mut DocumentMut, alias: &str| document.get_mut(ALIASES)?.as_table_like_mut()?.remove(alias);
+    let removed = match name.strip_prefix("aliases.") {
+        Some(alias) => aliases(&mut document, alias),
+        None => document.remove(name),
+    };
+    Ok(removed.map(|_| document.to_string()))
+}
+
+fn parse(text: &str) -> Result<DocumentMut, String> {
+    text.parse().map_err(|e: toml_edit::TomlError| e.to_string())
+}
+
+fn put(table: &mut Table, name: &str, item: Item) {
+    match table.get_mut(name) {
+        Some(old) => replace(old, item),
+        None => drop(table.insert(name, item)),
+    }
+}
+
+/// A new value in the place of the old one, and with its comment.
+fn replace(old: &mut Item, mut new: Item) {
+    if let (Some(old), Some(new)) = (old.as_value(), new.as_value_mut()) {
+        *new.decor_mut() = old.decor().clone();
+    }
+    *old = new;
 }

@@ -6,6 +6,8 @@ use serde_json::{Map, Value, json};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
+    /// A text, or a number that is as good as its digits: `max_cost = 0.5`.
+    Amount,
     Whole,
     Switch,
     List,
@@ -37,12 +39,12 @@ pub(crate) const KEYS: [Key; 17] = [
     of_prompts("backend", Kind::Text, "What prompts run on: auto, claude, api or simulated."),
     of_prompts("model", Kind::Text, "The model, by name or alias."),
     of_prompts("system", Kind::Text, "The system prompt."),
-    of_prompts("timeout", Kind::Text, "The longest a run may take, such as 10m, or none."),
-    of_prompts("first_token_timeout", Kind::Text, "The longest to wait for the first token."),
-    of_prompts("idle_timeout", Kind::Text, "The longest silence after it."),
+    of_prompts("timeout", Kind::Amount, "The longest a run may take, such as 10m, or none."),
+    of_prompts("first_token_timeout", Kind::Amount, "The longest to wait for the first token."),
+    of_prompts("idle_timeout", Kind::Amount, "The longest silence after it."),
     of_prompts("retries", Kind::Whole, "How often a request that may be retried is retried."),
     of_prompts("max_tokens", Kind::Whole, "The most output tokens of an answer."),
-    of_prompts("max_cost", Kind::Text, "The most that a run may cost, in USD."),
+    of_prompts("max_cost", Kind::Amount, "The most that a run may cost, in USD."),
     of_prompts("claude", Kind::Text, "The `claude` program."),
     of_prompts("ca_file", Kind::Text, "Further certificate authorities for the `api` backend, as PEM."),
     of_prompts("tag", Kind::List, "Tags of every run, as KEY=VALUE."),
@@ -63,13 +65,23 @@ impl Key {
         format!("--{}", self.name.replace('_', "-"))
     }
 
-    const fn schema(&self) -> &'static str {
-        match self.kind {
-            Kind::Text => "string",
-            Kind::Whole => "integer",
-            Kind::Switch => "boolean",
-            Kind::List => "array",
+    /// What its value is, as a JSON schema.
+    fn schema(&self, command: &clap::Command) -> Value {
+        let mut schema = match self.kind {
+            Kind::Text => json!({ "type": "string" }),
+            Kind::Amount => json!({ "type": ["string", "number"] }),
+            Kind::Whole => json!({ "type": "integer", "minimum": 0 }),
+            Kind::Switch => json!({ "type": "boolean" }),
+            Kind::List => json!({ "type": "array", "items": { "type": "string" } }),
+        };
+        let of = if self.global { Some(command) } else { command.find_subcommand("query") };
+        let option = of.and_then(|command| command.get_arguments().find(|arg| arg.get_id() == self.name));
+        let choices: Vec<_> = option.map(clap::Arg::get_possible_values).unwrap_or_default();
+        if self.kind == Kind::Text && !choices.is_empty() {
+            schema["enum"] = choices.iter().map(clap::builder::PossibleValue::get_name).collect();
         }
+        schema["description"] = json!(self.about);
+        schema
     }
 }
 
@@ -90,14 +102,10 @@ pub(crate) fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// The file's JSON schema.
-pub(crate) fn json_schema() -> Value {
+pub(crate) fn json_schema(command: &clap::Command) -> Value {
     let mut properties = Map::new();
     for key in &KEYS {
-        let mut property = json!({ "type": key.schema(), "description": key.about });
-        if key.kind == Kind::List {
-            property["items"] = json!({ "type": "string" });
-        }
-        properties.insert(key.name.to_owned(), property);
+        properties.insert(key.name.to_owned(), key.schema(command));
     }
     properties.insert(
         ALIASES.to_owned(),

@@ -16,7 +16,7 @@ use clap::{CommandFactory, Subcommand};
 use claude_cli::Error;
 use serde_json::json;
 
-use self::keys::{Key, similar};
+use self::keys::{ALIASES, Key, Kind, similar};
 pub(crate) use self::{
     file::ConfigFile,
     keys::{KEYS, closest},
@@ -37,9 +37,10 @@ pub(crate) enum Command {
     },
     /// Set a key
     Set {
-        /// The key
+        /// The key; `aliases.NAME` for the name of a model
         key: String,
         /// Its value; a list is separated by commas
+        #[arg(allow_hyphen_values = true)]
         value: String,
     },
     /// Take a key out
@@ -61,12 +62,12 @@ impl Command {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         match self {
             Self::Get { key } => get(key.as_deref(), context)?,
-            Self::Set { key, value } => change(&key, Some(&value), context)?,
-            Self::Unset { key } => change(&key, None, context)?,
+            Self::Set { key, value } => set(&key, &value, context)?,
+            Self::Unset { key } => unset(&key, context)?,
             Self::Path => writeln!(stdout(), "{}", context.config.path().display())?,
             Self::Edit => return edit(context),
             Self::Prices(args) => prices::run(&args, context)?,
-            Self::Schema => writeln!(stdout(), "{:#}", keys::json_schema())?,
+            Self::Schema => writeln!(stdout(), "{:#}", keys::json_schema(&Cli::command()))?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -81,21 +82,29 @@ fn known(name: &str) -> Result<&'static Key, Error> {
 
 fn get(key: Option<&str>, context: &Context) -> anyhow::Result<()> {
     if let Some(name) = key {
-        let key = known(name)?;
-        let value = context.config.get(key).ok_or_else(|| anyhow::anyhow!("`{name}` is not set"))?;
-        writeln!(stdout(), "{}", value.join(","))?;
+        let value = match alias(name) {
+            Some(alias) => context.config.alias(alias).map(str::to_owned),
+            None => context.config.get(known(name)?).map(|values| values.join(",")),
+        };
+        let value = value.ok_or_else(|| anyhow::anyhow!("`{name}` is not set"))?;
+        writeln!(stdout(), "{value}")?;
         return Ok(());
     }
     let column = |name, title| Column { name, title, right: false, optional: false };
     let columns = vec![column("key", "Key"), column("value", "Value"), column("about", "About")];
     let shown = |key: &Key| context.config.get(key).map(|values| values.join(","));
-    let rows = KEYS.iter().map(|key| {
-        vec![Value::text(key.name), Value::text(shown(key).unwrap_or_default()), Value::text(key.about)]
-    });
-    let lines: Vec<_> = KEYS.iter().map(|key| json!({ "key": key.name, "value": shown(key) })).collect();
+    let keys = KEYS.iter().map(|key| (key.name.to_owned(), shown(key), key.about));
+    let aliases = context.config.aliases();
+    let aliases =
+        aliases.map(|(alias, model)| (format!("{ALIASES}.{alias}"), Some(model.to_owned()), "A model's name."));
+    let (mut rows, mut lines) = (Vec::new(), Vec::new());
+    for (name, value, about) in keys.chain(aliases) {
+        lines.push(json!({ "key": name, "value": value }));
+        rows.push(vec![Value::text(name), Value::text(value.unwrap_or_default()), Value::text(about)]);
+    }
     let report = Report {
         columns,
-        rows: rows.collect(),
+        rows,
         totals: None,
         json: json!({ "schema": "claude-cli/config@1", "path": context.config.path(), "keys": lines }),
         lines,
@@ -103,17 +112,37 @@ fn get(key: Option<&str>, context: &Context) -> anyhow::Result<()> {
     report.write(context.format(), context.width())
 }
 
-fn change(name: &str, value: Option<&str>, context: &Context) -> anyhow::Result<()> {
-    let key = known(name)?;
-    if let Some(value) = value {
-        for value in value.split(',').filter(|_| key.kind == keys::Kind::List).chain([value]).take(1) {
-            file::check(&Cli::command(), key, value.trim()).map_err(Error::Invalid)?;
-        }
-    }
+/// The alias in `aliases.NAME`.
+fn alias(name: &str) -> Option<&str> {
+    name.strip_prefix(ALIASES)?.strip_prefix('.')
+}
+
+fn set(name: &str, value: &str, context: &Context) -> anyhow::Result<()> {
     let path = context.config.path();
     let text = if path.exists() { read(path)? } else { String::new() };
-    let changed = file::with(&text, key, value).map_err(Error::Invalid)?;
-    write(path, &changed)
+    let changed = if let Some(alias) = alias(name) {
+        file::with_alias(&text, alias, value)
+    } else {
+        let key = known(name)?;
+        let values = if key.kind == Kind::List { value.split(',').collect() } else { vec![value] };
+        for value in values {
+            file::check(&Cli::command(), key, value.trim()).map_err(Error::Invalid)?;
+        }
+        file::with(&text, key, value)
+    };
+    write(path, &changed.map_err(|e| Error::Invalid(format!("{}: {e}", path.display())))?)
+}
+
+/// Takes out a key, also one that does not belong there.
+fn unset(name: &str, context: &Context) -> anyhow::Result<()> {
+    let path = context.config.path();
+    let text = if path.exists() { read(path)? } else { String::new() };
+    match file::without(&text, name).map_err(|e| Error::Invalid(format!("{}: {e}", path.display())))? {
+        Some(changed) => write(path, &changed),
+        // That it is not set is what is wanted, if it can be set at all.
+        None if alias(name).is_some() => Ok(()),
+        None => Ok(known(name).map(|_| ())?),
+    }
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
@@ -122,6 +151,9 @@ fn read(path: &Path) -> anyhow::Result<String> {
 
 /// Written aside and renamed, so that the file is never half of one.
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    // A link stays one: it may point into a folder of dotfiles.
+    let real = fs::canonicalize(path);
+    let path = real.as_deref().unwrap_or(path);
     let aside = path.with_extension("toml.part");
     let write = || {
         if let Some(folder) = path.parent() {

@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod analytics;
+mod config;
+mod doctor;
 mod exits;
+mod external;
 mod generated;
 mod harness;
 mod ledger;

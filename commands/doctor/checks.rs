@@ -1,10 +1,10 @@
-//! `claude-cli doctor`: whether everything is in place.
+//! The checks, one by one.
 
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -14,73 +14,29 @@ use claude_cli::{
     pricing::PriceTable,
     store::{SqliteLedger, size_on_disk, spool},
 };
-use serde_json::json;
 
+use super::{Check, bad, good, note};
 use crate::{
     cli::Cli,
-    config::ConfigFile,
+    config::{ConfigFile, KEYS},
     context::{Context, cache_folder, config_folder, variable},
-    output::{Column, Report, Value, thousands},
+    output::thousands,
 };
-
-/// Check whether everything is in place, and say what to do where it is not.
-///
-/// Exits with 1 if something has to be done.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
 
 /// How long `claude --version` may take.
 const VERSION_PATIENCE: Duration = Duration::from_secs(10);
 /// Less room than this on the ledger's disk is worth a warning.
 const LITTLE_ROOM: u64 = 512 << 20;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Good,
-    Note,
-    Bad,
+/// The program that prompts would run on: by the environment, the config file, PATH.
+pub(super) fn program(context: &Context) -> Option<PathBuf> {
+    let key = KEYS.iter().find(|key| key.name == "claude");
+    let configured = key.and_then(|key| context.config.get(key)?.first()).map(PathBuf::from);
+    let named = variable("CLAUDE_CLI_CLAUDE").map(PathBuf::from);
+    named.or(configured).or_else(find_claude)
 }
 
-struct Check {
-    name: &'static str,
-    state: State,
-    found: String,
-    /// What to do about it.
-    advice: String,
-}
-
-fn good(name: &'static str, found: impl Into<String>) -> Check {
-    Check { name, state: State::Good, found: found.into(), advice: String::new() }
-}
-
-fn note(name: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Check {
-    Check { name, state: State::Note, found: found.into(), advice: advice.into() }
-}
-
-fn bad(name: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Check {
-    Check { name, state: State::Bad, found: found.into(), advice: advice.into() }
-}
-
-pub(crate) fn run(_: &Args, context: &Context) -> anyhow::Result<ExitCode> {
-    let program = find_claude();
-    let key = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"].into_iter().find(|name| variable(name).is_some());
-    let mut checks = vec![claude(program.as_deref(), key.is_some()), credentials(key, program.is_some())];
-    checks.push(endpoint());
-    checks.push(config(context));
-    checks.push(prices());
-    let path = context.ledger_path()?;
-    checks.push(ledger(&path));
-    checks.push(waiting(&path));
-    checks.push(disk(&path));
-    checks.push(cache());
-    checks.push(transcripts());
-    checks.push(telemetry());
-    let failed = checks.iter().any(|check| check.state == State::Bad);
-    report(&checks).write(context.format(), context.width())?;
-    Ok(ExitCode::from(u8::from(failed)))
-}
-
-fn claude(program: Option<&Path>, has_key: bool) -> Check {
+pub(super) fn claude(program: Option<&Path>, has_key: bool) -> Check {
     let advice = "npm install -g @anthropic-ai/claude-code, or name it in CLAUDE_CLI_CLAUDE";
     let Some(program) = program else {
         let check = if has_key { note } else { bad };
@@ -120,7 +76,7 @@ fn version(program: &Path) -> Result<String, String> {
     }
 }
 
-fn credentials(key: Option<&str>, has_program: bool) -> Check {
+pub(super) fn credentials(key: Option<&str>, has_program: bool) -> Check {
     match key {
         Some(name) => good("credentials", format!("{name} is set")),
         None if has_program => note("credentials", "none in the environment", "only the `api` backend needs them"),
@@ -128,7 +84,7 @@ fn credentials(key: Option<&str>, has_program: bool) -> Check {
     }
 }
 
-fn endpoint() -> Check {
+pub(super) fn endpoint() -> Check {
     let proxy = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"]
         .into_iter()
         .find_map(|name| Some(format!("; {name}={}", without_secrets(&variable(name)?))))
@@ -139,7 +95,7 @@ fn endpoint() -> Check {
     }
 }
 
-fn config(context: &Context) -> Check {
+pub(super) fn config(context: &Context) -> Check {
     let path = context.config.path();
     if !path.exists() {
         return good("config", format!("none at {}", path.display()));
@@ -150,7 +106,7 @@ fn config(context: &Context) -> Check {
     }
 }
 
-fn prices() -> Check {
+pub(super) fn prices() -> Check {
     match config_folder().map(|folder| PriceTable::load(&folder)) {
         Ok(Ok(table)) => good("prices", format!("as of {}, {} models", table.as_of(), table.models().count())),
         Ok(Err(e)) => bad("prices", e.to_string(), "mend or delete that file; the built-in prices are used"),
@@ -158,7 +114,7 @@ fn prices() -> Check {
     }
 }
 
-fn ledger(path: &Path) -> Check {
+pub(super) fn ledger(path: &Path) -> Check {
     let shown = path.display();
     match SqliteLedger::open_read_only(path) {
         Ok(None) => good("ledger", format!("none yet at {shown}")),
@@ -175,7 +131,7 @@ fn ledger(path: &Path) -> Check {
     }
 }
 
-fn waiting(ledger: &Path) -> Check {
+pub(super) fn waiting(ledger: &Path) -> Check {
     let folder = spool::folder(ledger);
     let count = |ending: &str| {
         fs::read_dir(&folder)
@@ -187,20 +143,16 @@ fn waiting(ledger: &Path) -> Check {
     };
     match (count("json"), count("damaged")) {
         (0, 0) => good("spool", "empty"),
-        (waiting, 0) => note(
-            "spool",
-            format!("{waiting} records wait"),
-            "the next command that can write the ledger takes them in",
-        ),
-        (_, damaged) => bad(
-            "spool",
-            format!("{damaged} damaged records in {}", folder.display()),
-            "look at them, and delete them",
-        ),
+        (waiting, 0) => {
+            note("spool", format!("{waiting} waiting"), "the next command that can write the ledger takes them in")
+        }
+        (_, damaged) => {
+            bad("spool", format!("{damaged} damaged in {}", folder.display()), "look at them, and delete them")
+        }
     }
 }
 
-fn disk(ledger: &Path) -> Check {
+pub(super) fn disk(ledger: &Path) -> Check {
     // The nearest folder that is there.
     let mut folder: PathBuf = ledger.to_owned();
     while !folder.exists() && folder.pop() {}
@@ -218,7 +170,7 @@ fn disk(ledger: &Path) -> Check {
     }
 }
 
-fn cache() -> Check {
+pub(super) fn cache() -> Check {
     match cache_folder() {
         Ok(folder) if folder.exists() => good("cache", folder.display().to_string()),
         Ok(folder) => good("cache", format!("none yet at {}", folder.display())),
@@ -227,7 +179,7 @@ fn cache() -> Check {
 }
 
 /// The folders in which Claude Code keeps its transcripts.
-fn transcripts() -> Check {
+pub(super) fn transcripts() -> Check {
     let home = PathBuf::from(variable("HOME").unwrap_or_default());
     let folders: Vec<PathBuf> = match variable("CLAUDE_CONFIG_DIR") {
         Some(named) => named.split(',').map(|folder| expand(folder.trim(), &home)).collect(),
@@ -256,45 +208,12 @@ fn expand(folder: &str, home: &Path) -> PathBuf {
     }
 }
 
-fn telemetry() -> Check {
+pub(super) fn telemetry() -> Check {
     if variable("CLAUDE_CODE_ENABLE_TELEMETRY").is_none_or(|value| value == "0") {
         return good("telemetry", "off");
     }
     match variable("OTEL_EXPORTER_OTLP_ENDPOINT") {
         Some(endpoint) => good("telemetry", format!("on, to {}", without_secrets(&endpoint))),
         None => note("telemetry", "on, to nowhere", "set OTEL_EXPORTER_OTLP_ENDPOINT"),
-    }
-}
-
-fn report(checks: &[Check]) -> Report {
-    let column = |name, title| Column { name, title, right: false, optional: false };
-    let name = |state| match state {
-        State::Good => "ok",
-        State::Note => "note",
-        State::Bad => "bad",
-    };
-    let text = |check: &Check| match check.advice.as_str() {
-        "" => check.found.clone(),
-        advice => format!("{}\n→ {advice}", check.found),
-    };
-    let rows = checks.iter().map(|check| {
-        vec![
-            Value::text(check.name),
-            Value::text(name(check.state)),
-            Value { shown: text(check), raw: check.found.clone() },
-        ]
-    });
-    let lines: Vec<_> = checks
-        .iter()
-        .map(|check| {
-            json!({ "check": check.name, "state": name(check.state), "found": check.found, "advice": check.advice })
-        })
-        .collect();
-    Report {
-        columns: vec![column("check", "Check"), column("state", "State"), column("found", "Found")],
-        rows: rows.collect(),
-        totals: None,
-        json: json!({ "schema": "claude-cli/doctor@1", "checks": lines }),
-        lines,
     }
 }
