@@ -10,4 +10,5 @@ mod table;
 
 pub use model_name::{ModelName, normalize};
 pub use money::{format_usd, parse_usd_nanos};
+pub(crate) use table::Priced;
 pub use table::{ModelPrice, PriceTable, Rates};

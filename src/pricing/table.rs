@@ -190,10 +190,30 @@ impl PriceTable {
     ///   the usual rates do.
     #[must_use]
     pub fn cost(&self, model: &str, usage: &Usage) -> Option<i64> {
+        self.priced(model)?.cost(usage)
+    }
+
+    /// The price of a model, ready for many requests.
+    pub(crate) fn priced(&self, model: &str) -> Option<Priced<'_>> {
         let name = normalize(model);
-        let price = self.find(&name.name)?;
+        Some(Priced { price: self.find(&name.name)?, fast: name.fast })
+    }
+}
+
+/// The price of a model under one of its names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Priced<'a> {
+    price: &'a ModelPrice,
+    /// The name asks for fast mode.
+    fast: bool,
+}
+
+impl Priced<'_> {
+    /// As [`PriceTable::cost`].
+    pub(crate) fn cost(&self, usage: &Usage) -> Option<i64> {
+        let price = self.price;
         let mut femtos = price.tokens(usage)?;
-        if usage.fast || name.fast {
+        if usage.fast || self.fast {
             femtos = femtos.checked_mul(price.fast?)?;
         } else {
             femtos = femtos.checked_mul(FACTOR_ONE)?;

@@ -31,21 +31,61 @@ impl From<&Witness> for CellKey {
 
 impl CellKey {
     /// A 64-bit hash per id, for the index that finds a group by any of them.
-    pub(crate) fn hashes(&self) -> impl Iterator<Item = i64> {
-        let hash = |tag: &[u8], id: &str| {
-            let mut hasher = xxhash_rust::xxh3::Xxh3::new();
-            hasher.update(tag);
-            hasher.update(id.as_bytes());
-            hasher.digest() as i64
-        };
-        [
-            self.message_id.as_deref().map(|id| hash(b"m", id)),
-            self.request_id.as_deref().map(|id| hash(b"r", id)),
-            self.uuid.as_deref().map(|id| hash(b"u", id)),
-        ]
-        .into_iter()
-        .flatten()
+    pub(crate) fn hashes(&self) -> Hashes {
+        Hashes::of(self.message_id.as_deref(), self.request_id.as_deref(), self.uuid.as_deref())
     }
+}
+
+/// The hashes of the ids that a sight knows: at most two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hashes {
+    hashes: [i64; 2],
+    known: usize,
+}
+
+impl Hashes {
+    /// The hashes of a message id and a request id; of a line id, if it is the
+    /// only one.
+    pub(crate) fn of(message_id: Option<&str>, request_id: Option<&str>, uuid: Option<&str>) -> Self {
+        let mut all = Self::default();
+        for (tag, id) in [(b'm', message_id), (b'r', request_id), (b'u', uuid)] {
+            if let Some(id) = id.filter(|_| all.known < 2) {
+                all.hashes[all.known] = hash(tag, id);
+                all.known += 1;
+            }
+        }
+        all
+    }
+
+    pub(crate) fn as_slice(&self) -> &[i64] {
+        &self.hashes[..self.known]
+    }
+}
+
+impl IntoIterator for Hashes {
+    type Item = i64;
+    type IntoIter = std::iter::Take<std::array::IntoIter<i64, 2>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.hashes.into_iter().take(self.known)
+    }
+}
+
+/// Hashes an id and what it is the id of.
+fn hash(tag: u8, id: &str) -> i64 {
+    const SHORT: usize = 96;
+    let bytes = id.as_bytes();
+    if bytes.len() < SHORT {
+        // One piece hashes far faster than two, to the same value.
+        let mut tagged = [0; SHORT];
+        tagged[0] = tag;
+        tagged[1..=bytes.len()].copy_from_slice(bytes);
+        return xxhash_rust::xxh3::xxh3_64(&tagged[..=bytes.len()]) as i64;
+    }
+    let mut hasher = xxhash_rust::xxh3::Xxh3::new();
+    hasher.update(&[tag]);
+    hasher.update(bytes);
+    hasher.digest() as i64
 }
 
 /// All sights that share an id.

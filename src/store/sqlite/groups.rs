@@ -66,9 +66,9 @@ impl Groups {
         key: CellKey,
         said: &State,
     ) -> rusqlite::Result<()> {
-        let hashes: Vec<i64> = key.hashes().collect();
+        let hashes = key.hashes();
         let mut home = None;
-        for &hash in &hashes {
+        for hash in hashes {
             let Some(found) = self.find(db, names, hash)? else { continue };
             home = Some(match home {
                 Some(first) if first != found => self.unite(first, found),

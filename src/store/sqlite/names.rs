@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension};
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 /// What a name names. Stored: never renumber.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,9 +29,9 @@ const KINDS: usize = NameKind::PriceTable as usize + 1;
 /// The names of one kind that were looked up before.
 #[derive(Debug, Default)]
 struct Known {
-    ids: HashMap<String, i64, Xxh3DefaultBuilder>,
+    ids: HashMap<String, i64>,
     /// The last one: rows that follow each other mostly agree.
-    last: Option<(String, i64)>,
+    last: (String, Option<i64>),
 }
 
 /// Names looked up before, in both directions.
@@ -46,7 +45,7 @@ impl Names {
     /// The id of a name, which is added if it is new.
     pub(crate) fn intern(&mut self, db: &Connection, kind: NameKind, value: &str) -> rusqlite::Result<i64> {
         let known = &mut self.kinds[kind as usize];
-        if let Some((last, id)) = &known.last
+        if let (last, Some(id)) = &known.last
             && last == value
         {
             return Ok(*id);
@@ -59,7 +58,8 @@ impl Names {
                 id
             }
         };
-        known.last = Some((value.to_owned(), id));
+        value.clone_into(&mut known.last.0);
+        known.last.1 = Some(id);
         Ok(id)
     }
 

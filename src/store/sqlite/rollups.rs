@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rusqlite::{Connection, OptionalExtension, Row};
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+use rusqlite::{Connection, OptionalExtension, Row, Statement};
 
 use super::{
     names::{NameKind, Names},
@@ -48,7 +47,9 @@ struct Kind {
 /// in a few dozen: so they are summed by what they have in common first.
 #[derive(Debug, Default)]
 pub(crate) struct Deltas {
-    kinds: HashMap<Kind, Sums, Xxh3DefaultBuilder>,
+    kinds: HashMap<Kind, Sums>,
+    /// The kind of the last row, not yet among the others.
+    current: Option<(Kind, Sums)>,
     /// Cells that something was taken from: their first and last time must be
     /// looked up again.
     shrunk: BTreeSet<CellId>,
@@ -182,22 +183,34 @@ impl Deltas {
         }
         if let Some(row) = before.filter(|row| row.counted) {
             let kind = row.in_cells();
-            self.kinds.entry(kind).or_default().subtract(&row.sums());
+            self.sums_of(kind).subtract(&row.sums());
             self.shrunk.extend(kind.cells(db, names)?);
         }
         if let Some(row) = after.filter(|row| row.counted) {
-            self.kinds.entry(row.in_cells()).or_default().add(&row.sums());
+            self.sums_of(row.in_cells()).add(&row.sums());
         }
         Ok(())
     }
 
+    fn sums_of(&mut self, kind: Kind) -> &mut Sums {
+        if self.current.as_ref().is_none_or(|(current, _)| *current != kind)
+            && let Some((before, sums)) = self.current.replace((kind, Sums::default()))
+        {
+            self.kinds.entry(before).or_default().add(&sums);
+        }
+        &mut self.current.get_or_insert_with(|| (kind, Sums::default())).1
+    }
+
     /// The cells, as they would stand in an empty table.
     pub(crate) fn into_cells(
-        self,
+        mut self,
         db: &Connection,
         names: &mut Names,
     ) -> rusqlite::Result<BTreeMap<CellId, Sums>> {
         let mut cells: BTreeMap<CellId, Sums> = BTreeMap::new();
+        if let Some((kind, sums)) = self.current {
+            self.kinds.entry(kind).or_default().add(&sums);
+        }
         for (kind, sums) in self.kinds {
             for id in kind.cells(db, names)? {
                 cells.entry(id).or_default().add(&sums);
@@ -209,11 +222,13 @@ impl Deltas {
     /// Adds the changes to the table.
     pub(crate) fn write(mut self, db: &Connection, names: &mut Names) -> rusqlite::Result<()> {
         let shrunk = std::mem::take(&mut self.shrunk);
-        for (id, delta) in self.into_cells(db, names)? {
+        let cells = self.into_cells(db, names)?;
+        let mut add = db.prepare_cached(ADD)?;
+        for (id, delta) in cells {
             if shrunk.contains(&id) {
                 change_cell(db, id, &delta, true)?;
             } else if delta.durations.is_empty() {
-                put_cell(db, ADD, id, &delta)?;
+                put_cell(&mut add, id, &delta)?;
             } else {
                 change_cell(db, id, &delta, false)?;
             }
@@ -268,11 +283,11 @@ const ADD: &str = "INSERT INTO rollups (level, dimension, start, name, simulated
      first = min(first, excluded.first), last = max(last, excluded.last)";
 
 pub(crate) fn write_cell(db: &Connection, id: CellId, sums: &Sums) -> rusqlite::Result<()> {
-    put_cell(db, PUT, id, sums)
+    let mut put = db.prepare_cached(PUT)?;
+    put_cell(&mut put, id, sums)
 }
 
-fn put_cell(db: &Connection, sql: &str, id: CellId, sums: &Sums) -> rusqlite::Result<()> {
-    let mut put = db.prepare_cached(sql)?;
+fn put_cell(put: &mut Statement<'_>, id: CellId, sums: &Sums) -> rusqlite::Result<()> {
     let numbers = [
         i64::from(id.level),
         i64::from(id.dimension),

@@ -1,17 +1,30 @@
 //! A row of `requests`: written, read, and turned back into what it came from.
 
-use rusqlite::{Connection, Row, types::Type};
+use std::collections::BTreeSet;
+
+use rusqlite::{CachedStatement, Connection, Row, Statement, types::Type};
 
 use super::names::{NameKind, Names};
 use crate::{
     Usage,
     pricing::PriceTable,
     store::{
-        RowKind,
+        RowKind, Witness,
         identity::CellKey,
         state::{Origin, Ranked, Snapshot, State},
     },
 };
+
+macro_rules! values {
+    () => {
+        "INTO requests (id, group_id, kind, part, counted, ts, first_ts, message_id, request_id, uuid, sidechain, \
+         session, run, model, project, branch, version, agent, source, user, host, tags, input, output, cache_read, \
+         cache_write_5m, cache_write_1h, web_searches, modifiers, reported, share, calculated, priced_as_of, \
+         duration_ms, ttft_ms, error, simulated, state) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
+         ?, ?, ?, ?, ?)"
+    };
+}
 
 /// The columns of a row, with names as ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,12 +73,11 @@ pub(crate) const COLUMNS: &str = "id, group_id, kind, part, counted, ts, first_t
      cache_read, cache_write_5m, cache_write_1h, web_searches, modifiers, reported, share, calculated, \
      priced_as_of, duration_ms, ttft_ms, error, simulated, state";
 
-const INSERT: &str = "INSERT OR REPLACE INTO requests (id, group_id, kind, part, counted, ts, first_ts, message_id, \
-     request_id, uuid, sidechain, session, run, model, project, branch, version, agent, source, user, host, tags, \
-     input, output, cache_read, cache_write_5m, cache_write_1h, web_searches, modifiers, reported, share, \
-     calculated, priced_as_of, duration_ms, ttft_ms, error, simulated, state) \
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
-     ?, ?, ?)";
+/// A row in the place of the one with its id.
+const REPLACE: &str = concat!("INSERT OR REPLACE ", values!());
+/// A new row. `OR REPLACE` would cost several times as much: it keeps a journal
+/// for each row, to undo what it may have deleted.
+const INSERT: &str = concat!("INSERT ", values!());
 
 const FAST: u8 = 1;
 const US: u8 = 2;
@@ -77,13 +89,41 @@ fn count(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
+/// Writes new rows.
+pub(crate) struct RowInserter<'db> {
+    db: &'db Connection,
+    insert: CachedStatement<'db>,
+}
+
+impl<'db> RowInserter<'db> {
+    pub(crate) fn new(db: &'db Connection) -> rusqlite::Result<Self> {
+        Ok(Self { db, insert: db.prepare_cached(INSERT)? })
+    }
+
+    /// Writes a row that has no id yet; returns its id.
+    pub(crate) fn insert(&mut self, row: &Stored) -> rusqlite::Result<i64> {
+        row.write_by(&mut self.insert)?;
+        Ok(self.db.last_insert_rowid())
+    }
+}
+
 impl Stored {
+    /// Writes the row in the place of the one with its id, or as a new one;
+    /// returns the id.
     pub(crate) fn write(&self, db: &Connection) -> rusqlite::Result<i64> {
+        if self.id == 0 {
+            return RowInserter::new(db)?.insert(self);
+        }
+        let mut replace = db.prepare_cached(REPLACE)?;
+        self.write_by(&mut replace)?;
+        Ok(self.id)
+    }
+
+    fn write_by(&self, insert: &mut Statement<'_>) -> rusqlite::Result<()> {
         let modifiers = (if self.usage.fast { FAST } else { 0 })
             | (if self.usage.us_inference { US } else { 0 })
             | (if self.usage.batch { BATCH } else { 0 })
             | (if self.key.uuid.is_some() { BY_UUID } else { 0 });
-        let mut insert = db.prepare_cached(INSERT)?;
         let mut at = 0;
         let mut bind = |value: &dyn rusqlite::ToSql| {
             at += 1;
@@ -135,7 +175,7 @@ impl Stored {
         bind(&self.simulated)?;
         bind(&self.state)?;
         insert.raw_execute()?;
-        Ok(if self.id == 0 { db.last_insert_rowid() } else { self.id })
+        Ok(())
     }
 
     pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -226,6 +266,58 @@ impl Stored {
     }
 }
 
+/// The row of a request that has one witness alone: what [`from_state`] makes
+/// of its state, without the way over it.
+pub(crate) fn from_witness(
+    db: &Connection,
+    names: &mut Names,
+    key: CellKey,
+    witness: &Witness,
+) -> rusqlite::Result<Stored> {
+    let mut name = |kind, value: &Option<String>| names.intern_some(db, kind, value.as_deref());
+    Ok(Stored {
+        id: 0,
+        group_id: None,
+        kind: RowKind::Request,
+        part: 0,
+        counted: true,
+        ts: witness.ts,
+        first_ts: witness.first_ts.unwrap_or(witness.ts),
+        key,
+        uuid: witness.uuid.clone(),
+        sidechain: witness.sidechain,
+        session: name(NameKind::Session, &witness.session)?,
+        run: witness.run.clone(),
+        model: name(NameKind::Model, &witness.model)?,
+        project: name(NameKind::Project, &witness.project)?,
+        branch: name(NameKind::Branch, &witness.branch)?,
+        version: name(NameKind::Version, &witness.version)?,
+        agent: name(NameKind::Agent, &witness.agent)?,
+        source: witness.by.bit(),
+        user: name(NameKind::User, &witness.user)?,
+        host: name(NameKind::Host, &witness.host)?,
+        error: name(NameKind::Error, &witness.error)?,
+        tags: tag_set(db, names, &witness.tags)?,
+        usage: witness.usage.clone(),
+        reported: witness.cost,
+        share: None,
+        calculated: None,
+        priced_as_of: None,
+        duration_ms: witness.duration_ms,
+        ttft_ms: witness.ttft_ms,
+        simulated: witness.simulated,
+        state: None,
+    })
+}
+
+fn tag_set(db: &Connection, names: &mut Names, tags: &BTreeSet<String>) -> rusqlite::Result<Option<i64>> {
+    if tags.is_empty() {
+        return Ok(None);
+    }
+    let set = serde_json::to_string(tags).unwrap_or_default();
+    names.intern(db, NameKind::TagSet, &set).map(Some)
+}
+
 /// The row of a resolved request; costs, ids and `state` are still to be set.
 pub(crate) fn from_state(
     db: &Connection,
@@ -234,12 +326,7 @@ pub(crate) fn from_state(
     state: &State,
 ) -> rusqlite::Result<Stored> {
     let detail = |d: &Option<Ranked<String>>| d.as_ref().map(|d| d.value.clone());
-    let tags = if state.tags.is_empty() {
-        None
-    } else {
-        let set = serde_json::to_string(&state.tags).unwrap_or_default();
-        Some(names.intern(db, NameKind::TagSet, &set)?)
-    };
+    let tags = tag_set(db, names, &state.tags)?;
     Ok(Stored {
         id: 0,
         group_id: None,
@@ -305,7 +392,7 @@ pub(crate) fn columns_to_state(db: &Connection, names: &mut Names, row: &Stored)
     let coarse = row.source == 4;
     let tags = match names.value_some(db, row.tags)? {
         Some(set) => serde_json::from_str(&set).unwrap_or_default(),
-        None => std::collections::BTreeSet::new(),
+        None => BTreeSet::new(),
     };
     Ok(State {
         snapshot: Snapshot {

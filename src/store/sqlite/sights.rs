@@ -10,78 +10,104 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::{
     groups::{Groups, INSERT_KEY, KeyIndex},
-    names::Names,
+    names::{NameKind, Names},
     rollups::Deltas,
-    rows,
+    rows::{self, RowInserter},
     touched::Touched,
 };
 use crate::{
-    pricing::PriceTable,
-    store::{Witness, identity::CellKey, state::State},
+    pricing::{PriceTable, Priced},
+    store::{
+        Witness,
+        identity::{CellKey, Hashes},
+        state::State,
+    },
 };
 
-/// The ids of a sight, and what it says.
-struct Sight<'a> {
-    key: CellKey,
-    hashes: Vec<i64>,
-    says: Says<'a>,
-}
-
+/// What somebody saw, or what is known of it elsewhere.
 enum Says<'a> {
     Witness(&'a Witness),
-    State(&'a State),
+    State(&'a CellKey, &'a State),
 }
 
-impl Says<'_> {
-    fn state(&self) -> State {
+impl<'a> Says<'a> {
+    fn hashes(&self) -> Hashes {
         match self {
-            Self::Witness(witness) => State::from(*witness),
-            Self::State(state) => (*state).clone(),
+            Self::Witness(w) if w.message_id.is_some() || w.request_id.is_some() => {
+                Hashes::of(w.message_id.as_deref(), w.request_id.as_deref(), None)
+            }
+            _ => self.key().hashes(),
         }
     }
 
-    /// Whether the columns of its row say it all: one witness does, but for
+    fn key(&self) -> CellKey {
+        match self {
+            Self::Witness(witness) => {
+                let mut key = CellKey::from(*witness);
+                if key == CellKey::default() {
+                    // No id at all: what it says is its identity.
+                    key.uuid = Some(serde_json::to_string(witness).unwrap_or_default());
+                }
+                key
+            }
+            Self::State(key, _) => (*key).clone(),
+        }
+    }
+
+    fn state(&self) -> State {
+        match self {
+            Self::Witness(witness) => State::from(*witness),
+            Self::State(_, state) => (*state).clone(),
+        }
+    }
+
+    /// The witness, if the columns of its row say all that it says: all but
     /// what stands in rows of its own.
-    const fn is_plain(&self) -> bool {
-        matches!(self, Self::Witness(witness) if witness.usage.advisors.is_empty())
+    fn plain(&self) -> Option<&'a Witness> {
+        match self {
+            Self::Witness(witness) => Some(*witness).filter(|witness| witness.usage.advisors.is_empty()),
+            Self::State(..) => None,
+        }
     }
 }
 
 /// Adds what the witnesses say, and the merged states of other ledgers.
-pub(crate) fn take_in(
+pub(crate) fn take_in<'a>(
     db: &Connection,
     names: &mut Names,
-    prices: &PriceTable,
-    (witnesses, states): (&[Witness], &[(CellKey, State)]),
+    prices: &'a PriceTable,
+    (witnesses, states): (&'a [Witness], &'a [(CellKey, State)]),
     touched: &mut Touched,
     deltas: &mut Deltas,
 ) -> rusqlite::Result<()> {
-    let of_witnesses = witnesses.iter().map(|witness| (key_of(witness), Says::Witness(witness)));
-    let of_states = states.iter().map(|(key, state)| (key.clone(), Says::State(state)));
-    let sights: Vec<Sight<'_>> = of_witnesses
-        .chain(of_states)
-        .map(|(key, says)| Sight { hashes: key.hashes().collect(), key, says })
-        .collect();
-    let index = Index::of(db, &sights)?;
+    let of_states = states.iter().map(|(key, state)| Says::State(key, state));
+    let sights: Vec<Says<'_>> = witnesses.iter().map(Says::Witness).chain(of_states).collect();
+    let hashes: Vec<Hashes> = sights.iter().map(Says::hashes).collect();
+    let index = Index::of(db, &hashes)?;
     let mut groups = Groups::among(index.stored);
     let mut sessions = SessionsWithRuns::default();
+    let mut rows = RowInserter::new(db)?;
+    let mut pricer = Pricer { prices, last: None };
     let mut keys = Vec::with_capacity(2 * sights.len());
-    for (sight, alone) in sights.iter().zip(&index.alone) {
-        if !alone || !sight.says.is_plain() {
-            groups.add(db, names, sight.key.clone(), &sight.says.state())?;
+    for ((sight, hashes), alone) in sights.iter().zip(&hashes).zip(&index.alone) {
+        let Some(witness) = sight.plain().filter(|_| *alone) else {
+            groups.add(db, names, sight.key(), &sight.state())?;
             continue;
+        };
+        let mut row = rows::from_witness(db, names, sight.key(), witness)?;
+        if let Some(model) = &witness.model {
+            row.calculated = pricer.priced(model).and_then(|price| price.cost(&row.usage));
+            let as_of = row.calculated.map(|_| prices.as_of());
+            row.priced_as_of = names.intern_some(db, NameKind::PriceTable, as_of)?;
         }
-        let mut row = rows::from_state(db, names, &sight.key, &sight.says.state())?;
-        row.price(db, names, prices)?;
         let settled = row.run.is_none() && !row.is_bare_error() && !sessions.has(db, row.session)?;
         let id = if settled {
-            let id = row.write(db)?;
             deltas.change(db, names, None, Some(&row))?;
-            id
+            rows.insert(&row)?
         } else {
             touched.write(db, row)?
         };
-        keys.extend(sight.hashes.iter().map(|&hash| (hash, id)));
+        keys.extend(hashes.as_slice().iter().map(|&hash| (hash, id)));
     }
     // In their order in the table: neighbours share a page.
     keys.sort_unstable();
@@ -92,13 +118,23 @@ pub(crate) fn take_in(
     groups.flush(db, names, prices, touched)
 }
 
-fn key_of(witness: &Witness) -> CellKey {
-    let mut key = CellKey::from(witness);
-    if key == CellKey::default() {
-        // No id at all: what it says is its identity.
-        key.uuid = Some(serde_json::to_string(witness).unwrap_or_default());
+/// Finds prices; rows that follow each other mostly have the same model.
+struct Pricer<'a> {
+    prices: &'a PriceTable,
+    last: Option<(&'a str, Option<Priced<'a>>)>,
+}
+
+impl<'a> Pricer<'a> {
+    fn priced(&mut self, model: &'a str) -> Option<Priced<'a>> {
+        match self.last {
+            Some((last, price)) if last == model => price,
+            _ => {
+                let price = self.prices.priced(model);
+                self.last = Some((model, price));
+                price
+            }
+        }
     }
-    key
 }
 
 /// What is known of the ids of a batch.
@@ -109,10 +145,10 @@ struct Index {
 }
 
 impl Index {
-    fn of(db: &Connection, sights: &[Sight<'_>]) -> rusqlite::Result<Self> {
+    fn of(db: &Connection, sights: &[Hashes]) -> rusqlite::Result<Self> {
         let mut hashes: Vec<(i64, usize)> = Vec::with_capacity(2 * sights.len());
         for (at, sight) in sights.iter().enumerate() {
-            hashes.extend(sight.hashes.iter().map(|&hash| (hash, at)));
+            hashes.extend(sight.as_slice().iter().map(|&hash| (hash, at)));
         }
         // In their order in the table: neighbours share a page.
         hashes.sort_unstable();
