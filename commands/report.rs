@@ -4,7 +4,7 @@ use claude_cli::{
     Result,
     analytics::TimeRange,
     store::{
-        CostMode, FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery, Run, RunQuery,
+        CostMode, Entry, FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery, Run, RunQuery,
         SessionQuery, SessionRow, Simulated, Source, SqliteLedger,
     },
 };
@@ -90,6 +90,10 @@ impl LedgerReader for NoLedger {
 
     fn sessions(&self, _: &SessionQuery) -> Result<Vec<SessionRow>> {
         Ok(Vec::new())
+    }
+
+    fn export(&self, _: &RowQuery, _: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()> {
+        Ok(())
     }
 
     fn sources(&self) -> Result<Vec<Source>> {

@@ -7,14 +7,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Witness, state::State};
 
 /// The ids a sight knows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct CellKey {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) request_id: Option<String>,
     /// Only where neither of the others is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) uuid: Option<String>,
 }
 

@@ -14,6 +14,7 @@ mod files;
 mod histogram;
 mod identity;
 mod query;
+mod record;
 mod recorder;
 mod run;
 mod settle;
@@ -30,6 +31,7 @@ pub use query::{
     Dimension, Filter, Level, RequestRow, RollupQuery, RollupRow, RowKind, RowQuery, RunQuery, SessionOrder,
     SessionQuery, SessionRow, Simulated,
 };
+pub use record::{Entry, Record};
 pub use recorder::{Outcome, Recorder, RunStart};
 pub use run::{FoundText, ModelTotal, Run, RunText};
 pub use source::Source;
@@ -67,6 +69,14 @@ pub trait LedgerReader {
     /// If the ledger cannot be read.
     fn sessions(&self, query: &SessionQuery) -> Result<Vec<SessionRow>>;
 
+    /// Everything another ledger needs to count what this one counts: runs,
+    /// then rows in a range, one at a time; `each` may end it with an error.
+    /// The range holds for rows alone.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read, or what `each` returns.
+    fn export(&self, query: &RowQuery, each: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()>;
+
     /// How far transcripts have been read.
     ///
     /// # Errors
@@ -80,6 +90,30 @@ pub trait LedgerReader {
     fn search(&self, words: &str, limit: u32) -> Result<Vec<FoundText>>;
 }
 
+/// What a new price table changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Repriced {
+    /// Rows looked at.
+    pub rows: u64,
+    /// Rows whose calculated cost changed.
+    pub changed: u64,
+    /// Their calculated cost before, in nano-dollars; unknown ones left out.
+    pub before: i64,
+    /// Their calculated cost now.
+    pub after: i64,
+}
+
+/// What was dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pruned {
+    /// Rows of days before this time (UTC milliseconds) are gone.
+    pub before: i64,
+    /// Rows dropped.
+    pub rows: u64,
+}
+
 /// Writing a ledger.
 pub trait Ledger: LedgerReader {
     /// Appends a batch in one transaction, durable once this returns.
@@ -88,6 +122,20 @@ pub trait Ledger: LedgerReader {
     /// # Errors
     /// If the ledger cannot be written; nothing of the batch is in it then.
     fn append(&mut self, batch: &Batch) -> Result<()>;
+
+    /// Prices all rows anew by the table in force.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written. What was repriced until then stays so.
+    fn reprice(&mut self) -> Result<Repriced>;
+
+    /// Drops the rows of days before `before` (UTC milliseconds, rounded down
+    /// to a day). What they add up to stays counted, and their identities are
+    /// kept, so that no witness of them is ever counted again.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written. What was dropped until then stays so.
+    fn prune(&mut self, before: i64) -> Result<Pruned>;
 
     /// A number that changes whenever another connection or process commits.
     ///

@@ -113,6 +113,11 @@ impl Sums {
             + self.cache_write_1h_tokens
     }
 
+    /// Whether nothing is counted.
+    pub(crate) fn is_nothing(&self) -> bool {
+        *self == Self { first: self.first, last: self.last, ..Self::default() }
+    }
+
     /// The share of requests without an error; `None` if there are none.
     #[must_use]
     pub fn success_rate(&self) -> Option<f64> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Run, RunText, Source};
+use super::{Record, Run, RunText, Source};
 use crate::Usage;
 
 /// Who saw a request.
@@ -137,6 +137,9 @@ pub struct Batch {
     pub runs: Vec<Run>,
     /// Requests.
     pub witnesses: Vec<Witness>,
+    /// What other ledgers know of requests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<Record>,
     /// Prompts and answers, where they are to be kept.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub texts: Vec<RunText>,
@@ -149,13 +152,18 @@ impl Batch {
     /// Whether there is nothing to append.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.runs.is_empty() && self.witnesses.is_empty() && self.texts.is_empty() && self.sources.is_empty()
+        self.runs.is_empty()
+            && self.witnesses.is_empty()
+            && self.records.is_empty()
+            && self.texts.is_empty()
+            && self.sources.is_empty()
     }
 
     /// Adds all of `other`.
     pub fn extend(&mut self, other: Self) {
         self.runs.extend(other.runs);
         self.witnesses.extend(other.witnesses);
+        self.records.extend(other.records);
         self.texts.extend(other.texts);
         self.sources.extend(other.sources);
     }

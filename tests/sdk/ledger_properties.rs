@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use claude_cli::{
     Usage,
     store::{
-        Batch, Dimension, Ledger, LedgerReader, Level, ModelTotal, RollupQuery, RowQuery, Run, RunQuery,
+        Batch, Dimension, Entry, Ledger, LedgerReader, Level, ModelTotal, RollupQuery, RowQuery, Run, RunQuery,
         SessionQuery, Simulated, SqliteLedger, Witness, WitnessKind,
     },
 };
@@ -139,6 +139,13 @@ fn content(ledger: &SqliteLedger) -> Vec<String> {
     everything.simulated = Simulated::Include;
     ledger.requests(&everything, &mut |row| said.push(format!("{row:?}"))).unwrap();
     said.sort();
+    said.extend(rollups(ledger));
+    said.extend(ledger.runs(&RunQuery::default()).unwrap().iter().map(|run| format!("{run:?}")));
+    said
+}
+
+fn rollups(ledger: &SqliteLedger) -> Vec<String> {
+    let mut said = Vec::new();
     for level in Level::ALL {
         for dimension in Dimension::ALL {
             for simulated in [Simulated::Exclude, Simulated::Include] {
@@ -156,7 +163,6 @@ fn content(ledger: &SqliteLedger) -> Vec<String> {
         ledger.sessions(&sessions).unwrap().iter().map(|s| format!("{:?} {:?}", s.session, s.sums)).collect();
     sessions.sort();
     said.extend(sessions);
-    said.extend(ledger.runs(&RunQuery::default()).unwrap().iter().map(|run| format!("{run:?}")));
     said
 }
 
@@ -209,4 +215,65 @@ proptest! {
         }
         same(&before, &content(&reopened))?;
     }
+
+    /// Ledgers that each saw a part, merged in any order and more than once,
+    /// count what one that saw all of it counts.
+    #[test]
+    fn merged_ledgers_add_up(
+        facts in facts(),
+        parts in prop::collection::vec(0..3_usize, 14),
+        split in 1..6_usize,
+    ) {
+        let (_all, whole) = ledger_of(&facts, split);
+        let (_merged, mut merged) = ledger_of(&[], 1);
+        for part in [2, 0, 1, 0] {
+            let of_part: Vec<Fact> =
+                facts.iter().zip(&parts).filter(|(_, p)| **p == part).map(|(fact, _)| fact.clone()).collect();
+            let (_folder, ledger) = ledger_of(&of_part, split);
+            merged.append(&exported(&ledger)).unwrap();
+        }
+        same(&content(&whole), &content(&merged))?;
+        let report = merged.verify(false).unwrap();
+        prop_assert!(report.problems.is_empty(), "{:?}", report.problems);
+    }
+
+    /// Dropping old rows changes no total, and nothing that was dropped is
+    /// counted again.
+    #[test]
+    fn pruning_changes_no_total(facts in facts(), split in 1..6_usize, days in 0..2_i64) {
+        let (_folder, mut ledger) = ledger_of(&facts, split);
+        let before = rollups(&ledger);
+        ledger.prune(EPOCH + days * 86_400_000).unwrap();
+        prop_assert_eq!(&before, &rollups(&ledger));
+        for fact in &facts {
+            let mut batch = Batch::default();
+            match fact {
+                Fact::Witness(w) => batch.witnesses.push(w.clone()),
+                Fact::Run(r) => batch.runs.push(r.clone()),
+            }
+            ledger.append(&batch).unwrap();
+        }
+        prop_assert_eq!(&before, &rollups(&ledger));
+        let report = ledger.verify(true).unwrap();
+        prop_assert!(report.problems.is_empty(), "{:?}", report.problems);
+        prop_assert_eq!(&before, &rollups(&ledger));
+    }
+}
+
+/// All that a ledger tells another, through its written form.
+fn exported(ledger: &SqliteLedger) -> Batch {
+    let mut batch = Batch::default();
+    let mut everything = RowQuery::default();
+    everything.simulated = Simulated::Include;
+    ledger
+        .export(&everything, &mut |entry| {
+            match entry {
+                Entry::Run(run) => batch.runs.push(*run),
+                Entry::Request(_, records) => batch.records.extend(records),
+                other => panic!("{other:?}"),
+            }
+            Ok(())
+        })
+        .unwrap();
+    serde_json::from_str(&serde_json::to_string(&batch).unwrap()).unwrap()
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     pricing::PriceTable,
     store::{
-        RowKind,
+        Record, RowKind,
         identity::{self, CellKey, Cells},
         state::State,
     },
@@ -33,7 +33,7 @@ pub(crate) struct Groups {
 pub(crate) type KeyIndex = HashMap<i64, i64>;
 
 #[derive(Debug, Default)]
-struct Group {
+pub(crate) struct Group {
     /// `None` until its first row is inserted.
     id: Option<i64>,
     cells: Cells,
@@ -157,7 +157,7 @@ impl Groups {
 }
 
 impl Group {
-    fn load(db: &Connection, names: &mut Names, id: i64) -> rusqlite::Result<Self> {
+    pub(crate) fn load(db: &Connection, names: &mut Names, id: i64) -> rusqlite::Result<Self> {
         if id == PRUNED {
             return Ok(Self { pruned: true, ..Self::default() });
         }
@@ -184,13 +184,40 @@ impl Group {
         Ok(Self { id: Some(id), cells, rows, ..Self::default() })
     }
 
+    /// All that is known of it.
+    pub(crate) fn into_records(self) -> Vec<Record> {
+        self.cells.into_iter().map(|(key, state)| Record { key, state }).collect()
+    }
+
+    /// The time of its youngest row.
+    pub(crate) fn youngest(&self) -> i64 {
+        self.rows.iter().map(|row| row.ts).max().unwrap_or(i64::MAX)
+    }
+
+    /// Drops its rows from the ledger, but not from what is counted; returns
+    /// how many they are.
+    pub(crate) fn drop_rows(&self, db: &Connection) -> rusqlite::Result<u64> {
+        for row in &self.rows {
+            db.prepare_cached("DELETE FROM requests WHERE id = ?1")?.execute([row.id])?;
+        }
+        self.mark_pruned(db)?;
+        Ok(self.rows.len() as u64)
+    }
+
     /// What was counted before its rows were dropped is not counted again.
-    fn forget(self, db: &Connection, touched: &mut Touched) -> rusqlite::Result<()> {
-        for row in self.rows {
+    fn forget(mut self, db: &Connection, touched: &mut Touched) -> rusqlite::Result<()> {
+        for row in std::mem::take(&mut self.rows) {
             touched.delete(db, row)?;
         }
+        self.mark_pruned(db)
+    }
+
+    fn mark_pruned(&self, db: &Connection) -> rusqlite::Result<()> {
         for hash in self.cells.keys().flat_map(CellKey::hashes) {
             db.prepare_cached(INSERT_KEY)?.execute([hash, PRUNED])?;
+        }
+        for id in self.former.iter().chain(&self.id) {
+            db.prepare_cached("DELETE FROM cells WHERE group_id = ?1")?.execute([id])?;
         }
         Ok(())
     }

@@ -4,9 +4,12 @@
 //! from survives a crash of the machine. Writers queue for the write lock
 //! (`BEGIN IMMEDIATE`, busy timeout); readers never wait for them.
 
+mod export;
 mod groups;
 mod names;
+mod prune;
 mod read;
+mod reprice;
 mod rollups;
 mod rows;
 mod runs;
@@ -32,7 +35,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 pub use verify::VerifyReport;
 
 use self::{names::Names, rollups::Deltas, schema::MigrateError, settlement::Unsettled, touched::Touched};
-use super::{Batch, Ledger};
+use super::{Batch, Ledger, Pruned, Repriced};
 use crate::{Error, Result, pricing::PriceTable};
 
 /// How long a writer waits for another one.
@@ -152,8 +155,7 @@ impl SqliteLedger {
         let mut touched = Touched::default();
         let mut deltas = Deltas::default();
         let mut unsettled = Unsettled::default();
-        let sights = (batch.witnesses.as_slice(), [].as_slice());
-        sights::take_in(&tx, names, &self.prices, sights, &mut touched, &mut deltas)?;
+        sights::take_in(&tx, names, &self.prices, batch, &mut touched, &mut deltas)?;
         for run in &batch.runs {
             if let Some(merged) = runs::merge(&tx, names, run)? {
                 unsettled.run(run, merged.before);
@@ -183,6 +185,14 @@ impl Ledger for SqliteLedger {
             self.names.get_mut().forget();
             self.error(&e)
         })
+    }
+
+    fn reprice(&mut self) -> Result<Repriced> {
+        reprice::reprice(self).map_err(|e| self.error(&e))
+    }
+
+    fn prune(&mut self, before: i64) -> Result<Pruned> {
+        prune::prune(self, before).map_err(|e| self.error(&e))
     }
 
     fn generation(&self) -> Result<i64> {

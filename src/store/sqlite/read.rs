@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::params;
 
 use super::{
-    SqliteLedger,
+    SqliteLedger, export,
     names::NameKind,
     rollups::{SUMS, read_sums},
     rows::{COLUMNS, Stored},
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Result,
     store::{
-        Dimension, FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery, Run, RunQuery,
+        Dimension, Entry, FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery, Run, RunQuery,
         SessionQuery, SessionRow, Simulated, Source, Sums, witness::source_name,
     },
 };
@@ -101,6 +101,10 @@ impl LedgerReader for SqliteLedger {
         sessions::read(&self.db, &mut self.names.borrow_mut(), query).map_err(|e| self.error(&e))
     }
 
+    fn export(&self, query: &RowQuery, each: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()> {
+        export::export(self, query, each)
+    }
+
     fn sources(&self) -> Result<Vec<Source>> {
         sources::all(&self.db).map_err(|e| self.error(&e))
     }
@@ -132,7 +136,7 @@ impl LedgerReader for SqliteLedger {
 }
 
 impl SqliteLedger {
-    fn request_row(&self, row: Stored) -> rusqlite::Result<RequestRow> {
+    pub(super) fn request_row(&self, row: Stored) -> rusqlite::Result<RequestRow> {
         let names = &mut *self.names.borrow_mut();
         let db = &self.db;
         let tags = names.value_some(db, row.tags)?;

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Statement};
 
 use super::{
     names::{NameKind, Names},
+    prune,
     rows::Stored,
 };
 use crate::store::{ByMode, Dimension, Histogram, Level, Sums, query::Figures, witness::source_name};
@@ -18,6 +19,13 @@ pub(crate) struct CellId {
     pub(crate) start: i64,
     pub(crate) name: i64,
     pub(crate) simulated: bool,
+}
+
+impl CellId {
+    /// Whether all its rows are there: those of days before `horizon` may be gone.
+    pub(crate) const fn is_provable(&self, horizon: i64) -> bool {
+        horizon == i64::MIN || (self.level != EVER && self.start >= horizon)
+    }
 }
 
 /// The level of cells that hold all of time, and the dimension of sessions,
@@ -221,13 +229,18 @@ impl Deltas {
 
     /// Adds the changes to the table.
     pub(crate) fn write(mut self, db: &Connection, names: &mut Names) -> rusqlite::Result<()> {
-        let shrunk = std::mem::take(&mut self.shrunk);
+        let mut shrunk = std::mem::take(&mut self.shrunk);
+        if !shrunk.is_empty() {
+            // Where rows are gone, first and last are what they were.
+            let horizon = prune::horizon(db)?;
+            shrunk.retain(|id| id.is_provable(horizon));
+        }
         let cells = self.into_cells(db, names)?;
         let mut add = db.prepare_cached(ADD)?;
         for (id, delta) in cells {
             if shrunk.contains(&id) {
                 change_cell(db, id, &delta, true)?;
-            } else if delta.durations.is_empty() {
+            } else if delta.durations.is_empty() && delta.first.is_some() {
                 put_cell(&mut add, id, &delta)?;
             } else {
                 change_cell(db, id, &delta, false)?;
@@ -250,14 +263,15 @@ fn change_cell(db: &Connection, id: CellId, delta: &Sums, shrunk: bool) -> rusql
     sums.add(delta);
     if shrunk {
         (sums.first, sums.last) = first_and_last(db, id)?;
-        if sums.first.is_none() {
-            db.prepare_cached(
-                "DELETE FROM rollups WHERE level = ?1 AND dimension = ?2 AND start = ?3 AND name = ?4 \
+    }
+    // Where first and last are not looked up, only what is taken away is left.
+    if sums.first.is_none() || (!shrunk && delta.first.is_none() && sums.is_nothing()) {
+        db.prepare_cached(
+            "DELETE FROM rollups WHERE level = ?1 AND dimension = ?2 AND start = ?3 AND name = ?4 \
                  AND simulated = ?5",
-            )?
-            .execute((id.level, id.dimension, id.start, id.name, id.simulated))?;
-            return Ok(());
-        }
+        )?
+        .execute((id.level, id.dimension, id.start, id.name, id.simulated))?;
+        return Ok(());
     }
     write_cell(db, id, &sums)
 }

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::{
     names::{NameKind, Names},
+    prune,
     rows::{COLUMNS, Stored},
     runs::{self, WINDOW_SLACK_MS},
     touched::Touched,
@@ -79,8 +80,10 @@ pub(crate) fn settle(
     for session in errors_of {
         settle_errors(db, session, touched)?;
     }
+    let horizon = prune::horizon(db)?;
     for id in runs {
-        if let Some(run) = runs::get(db, &id)? {
+        // The rows of an older one may be gone: what was settled then stands.
+        if let Some(run) = runs::get(db, &id)?.filter(|run| run.started_at >= horizon) {
             settle_run(db, names, prices, &run, touched)?;
         }
     }

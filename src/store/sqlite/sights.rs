@@ -18,7 +18,7 @@ use super::{
 use crate::{
     pricing::{PriceTable, Priced},
     store::{
-        Witness,
+        Batch, Record, Witness,
         identity::{CellKey, Hashes},
         state::State,
     },
@@ -27,7 +27,7 @@ use crate::{
 /// What somebody saw, or what is known of it elsewhere.
 enum Says<'a> {
     Witness(&'a Witness),
-    State(&'a CellKey, &'a State),
+    Record(&'a Record),
 }
 
 impl<'a> Says<'a> {
@@ -50,14 +50,14 @@ impl<'a> Says<'a> {
                 }
                 key
             }
-            Self::State(key, _) => (*key).clone(),
+            Self::Record(record) => record.key.clone(),
         }
     }
 
     fn state(&self) -> State {
         match self {
             Self::Witness(witness) => State::from(*witness),
-            Self::State(_, state) => (*state).clone(),
+            Self::Record(record) => record.state.clone(),
         }
     }
 
@@ -66,22 +66,22 @@ impl<'a> Says<'a> {
     fn plain(&self) -> Option<&'a Witness> {
         match self {
             Self::Witness(witness) => Some(*witness).filter(|witness| witness.usage.advisors.is_empty()),
-            Self::State(..) => None,
+            Self::Record(_) => None,
         }
     }
 }
 
-/// Adds what the witnesses say, and the merged states of other ledgers.
+/// Adds what the witnesses of a batch and the records of other ledgers say.
 pub(crate) fn take_in<'a>(
     db: &Connection,
     names: &mut Names,
     prices: &'a PriceTable,
-    (witnesses, states): (&'a [Witness], &'a [(CellKey, State)]),
+    batch: &'a Batch,
     touched: &mut Touched,
     deltas: &mut Deltas,
 ) -> rusqlite::Result<()> {
-    let of_states = states.iter().map(|(key, state)| Says::State(key, state));
-    let sights: Vec<Says<'_>> = witnesses.iter().map(Says::Witness).chain(of_states).collect();
+    let records = batch.records.iter().map(Says::Record);
+    let sights: Vec<Says<'_>> = batch.witnesses.iter().map(Says::Witness).chain(records).collect();
     let hashes: Vec<Hashes> = sights.iter().map(Says::hashes).collect();
     let index = Index::of(db, &hashes)?;
     let mut groups = Groups::among(index.stored);

@@ -7,7 +7,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::{
     SqliteLedger,
     names::Names,
-    rollups::{CellId, Deltas, SUMS, read_sums, write_cell},
+    prune,
+    rollups::{CellId, Deltas, EVER, SUMS, read_sums, write_cell},
     rows::{COLUMNS, Stored},
 };
 use crate::{Result, store::Sums};
@@ -23,6 +24,8 @@ pub struct VerifyReport {
     pub rows: u64,
     /// Rollup cells compared.
     pub cells: u64,
+    /// Rollup cells whose rows were pruned, at least in part.
+    pub unprovable: u64,
     /// What is wrong, at most 100 of them, in words.
     pub problems: Vec<String>,
     /// Whether the rollups were written anew.
@@ -52,7 +55,7 @@ impl SqliteLedger {
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let (mut report, cells) = compare(&tx, self.names.get_mut())?;
         if !report.problems.is_empty() {
-            replace(&tx, &cells)?;
+            replace(&tx, &cells, prune::horizon(&tx)?)?;
             report.repaired = true;
         }
         tx.commit()?;
@@ -62,9 +65,10 @@ impl SqliteLedger {
 
 fn compare(db: &Connection, names: &mut Names) -> rusqlite::Result<(VerifyReport, BTreeMap<CellId, Sums>)> {
     let mut report = VerifyReport::default();
+    let mut problems = Vec::new();
     let mut problem = |text: String| {
-        if report.problems.len() < MOST_PROBLEMS {
-            report.problems.push(text);
+        if problems.len() < MOST_PROBLEMS {
+            problems.push(text);
         }
     };
     let mut checks = db.prepare("PRAGMA integrity_check(10)")?;
@@ -74,14 +78,15 @@ fn compare(db: &Connection, names: &mut Names) -> rusqlite::Result<(VerifyReport
             problem(format!("file: {line}"));
         }
     }
-    let (expected, count) = recompute(db, names)?;
+    let horizon = prune::horizon(db)?;
+    let (mut expected, count) = recompute(db, names)?;
+    expected.retain(|id, _| id.is_provable(horizon));
 
     let mut cells = 0;
     let mut unseen = expected.clone();
     let mut read = db.prepare(&format!("SELECT level, dimension, start, name, simulated, {SUMS} FROM rollups"))?;
     let mut rows = read.query([])?;
     while let Some(row) = rows.next()? {
-        cells += 1;
         let id = CellId {
             level: row.get(0)?,
             dimension: row.get(1)?,
@@ -89,7 +94,12 @@ fn compare(db: &Connection, names: &mut Names) -> rusqlite::Result<(VerifyReport
             name: row.get(3)?,
             simulated: row.get(4)?,
         };
+        if !id.is_provable(horizon) {
+            report.unprovable += 1;
+            continue;
+        }
         // A damaged cell is a finding, not the end of the search.
+        cells += 1;
         let stored = read_sums(row, 5);
         match (stored, unseen.remove(&id)) {
             (Ok(stored), Some(sums)) if stored == sums => {}
@@ -101,6 +111,7 @@ fn compare(db: &Connection, names: &mut Names) -> rusqlite::Result<(VerifyReport
     for id in unseen.keys() {
         problem(format!("rollup {id:?} is missing"));
     }
+    report.problems = problems;
     report.rows = count;
     report.cells = cells;
     Ok((report, expected))
@@ -120,8 +131,13 @@ fn recompute(db: &Connection, names: &mut Names) -> rusqlite::Result<(BTreeMap<C
     Ok((deltas.into_cells(db, names)?, count))
 }
 
-fn replace(db: &Connection, cells: &BTreeMap<CellId, Sums>) -> rusqlite::Result<()> {
-    db.execute("DELETE FROM rollups", [])?;
+/// Puts `cells` in the place of all that the rows can prove.
+fn replace(db: &Connection, cells: &BTreeMap<CellId, Sums>, horizon: i64) -> rusqlite::Result<()> {
+    if horizon == i64::MIN {
+        db.execute("DELETE FROM rollups", [])?;
+    } else {
+        db.execute("DELETE FROM rollups WHERE level <> ?1 AND start >= ?2", (EVER, horizon))?;
+    }
     for (id, sums) in cells {
         write_cell(db, *id, sums)?;
     }
@@ -131,5 +147,5 @@ fn replace(db: &Connection, cells: &BTreeMap<CellId, Sums>) -> rusqlite::Result<
 /// Writes all rollups anew, from the rows.
 pub(crate) fn rebuild(db: &Connection, names: &mut Names) -> rusqlite::Result<()> {
     let (cells, _) = recompute(db, names)?;
-    replace(db, &cells)
+    replace(db, &cells, i64::MIN)
 }
