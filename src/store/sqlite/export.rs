@@ -19,8 +19,7 @@ pub(crate) fn export(
     each: &mut dyn FnMut(Entry) -> Result<()>,
 ) -> Result<()> {
     let failed = |e: rusqlite::Error| ledger.error(&e);
-    let mut runs = RunQuery::default();
-    runs.simulated = query.simulated;
+    let runs = RunQuery { simulated: query.simulated, ..RunQuery::default() };
     for run in ledger.runs(&runs)? {
         each(Entry::Run(Box::new(run)))?;
     }
