@@ -3,9 +3,18 @@
 CARGO ?= cargo
 # The name of a saved benchmark baseline.
 BASELINE ?= main
+# Where `make install` puts things.
+PREFIX ?= /usr/local
+DESTDIR ?=
+# What the built program runs on.
+TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
+TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
+PROGRAM = $(TARGET_DIR)/release/claude-cli
+CARGO_DEB = $(TARGET_DIR)/tools/bin/cargo-deb
+CARGO_DEB_VERSION = 3.8.0
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint bench bench-stream bench-client bench-save bench-compare generate soak
+.PHONY: help test lint bench bench-stream bench-client bench-save bench-compare generate soak release install dist deb macos
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -34,6 +43,26 @@ bench-compare: ## compare the stream benchmarks with a baseline (BASELINE=main)
 
 generate: ## rewrite completions and man pages
 	UPDATE_GENERATED=1 $(CARGO) test --locked --test cli generated
+
+release: ## build the program as it is released
+	$(CARGO) build --release --locked
+
+install: release ## install program, man pages and completions (PREFIX=/usr/local DESTDIR=)
+	packaging/stage "$(DESTDIR)$(PREFIX)" "$(PROGRAM)"
+
+dist: release ## build the release archive, in target/dist
+	packaging/dist "$(PROGRAM)" "$(TARGET)" "$(TARGET_DIR)/dist"
+
+deb: release $(CARGO_DEB) ## build the Debian package, in target/debian
+	$(CARGO_DEB) --no-build --no-strip --locked --output "$(TARGET_DIR)/debian/"
+
+# A tool of this folder alone: nothing is installed elsewhere.
+$(CARGO_DEB):
+	$(CARGO) install --locked --quiet --root "$(TARGET_DIR)/tools" --target-dir "$(TARGET_DIR)/tools/build" \
+		--version $(CARGO_DEB_VERSION) cargo-deb
+
+macos: ## type-check everything for macOS, from any system
+	packaging/check-macos
 
 soak: ## long runs that CI leaves out
 	@echo "soak: repeats the ledger's property test; there is nothing else to soak yet"

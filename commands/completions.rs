@@ -14,6 +14,13 @@ use crate::cli::Cli;
 /// The variable by which a completion script asks.
 const ASKED_BY: &str = "COMPLETE";
 const NAME: &str = "claude-cli";
+/// zsh loads a file of its fpath when it is first asked to complete, and takes
+/// what the file does for the answer: without this, the first Tab does nothing.
+const ZSH_FIRST_TAB: &str = "
+if [[ $funcstack[1] == _claude-cli ]]; then
+    _clap_dynamic_completer_claude_cli \"$@\"
+fi
+";
 
 /// Print a shell's completion script.
 ///
@@ -38,6 +45,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .ok_or_else(|| Error::Invalid(format!("`{}` has no completions", args.shell)))?;
     let mut script = Vec::new();
     shell.write_registration(ASKED_BY, NAME, NAME, NAME, &mut script)?;
+    if args.shell == "zsh" {
+        script.extend_from_slice(ZSH_FIRST_TAB.as_bytes());
+    }
     stdout().write_all(&script)?;
     Ok(ExitCode::SUCCESS)
 }
