@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 use clap_complete::CompletionCandidate;
 use claude_cli::{
     pricing::PriceTable,
-    store::{LedgerReader, Run, RunQuery, Simulated, SqliteLedger},
+    store::{Dimension, LedgerReader, Level, RollupQuery, Run, RunQuery, Simulated, SqliteLedger},
 };
 
 use crate::{
@@ -17,6 +17,8 @@ use crate::{
 
 /// So many of the latest runs are looked at.
 const RUNS: u32 = 200;
+/// So many of the latest days are looked at.
+const DAYS: i64 = 90;
 
 fn candidates(values: impl IntoIterator<Item = impl Into<std::ffi::OsString>>) -> Vec<CompletionCandidate> {
     values.into_iter().map(CompletionCandidate::new).collect()
@@ -40,17 +42,17 @@ pub(crate) fn templates() -> Vec<CompletionCandidate> {
     candidates(config_folder().map(|folder| template_names(&folder)).unwrap_or_default())
 }
 
-fn runs() -> Vec<Run> {
+fn ledger() -> Option<SqliteLedger> {
     let named = variable("CLAUDE_CLI_DB").map(PathBuf::from);
-    let Some(path) = named.or_else(|| Some(data_folder().ok()?.join("ledger.db"))) else { return Vec::new() };
+    let path = named.or_else(|| Some(data_folder().ok()?.join("ledger.db")))?;
+    SqliteLedger::open_read_only(&path).ok().flatten()
+}
+
+fn runs() -> Vec<Run> {
     let mut query = RunQuery::default();
     query.limit = Some(RUNS);
     query.simulated = Simulated::Include;
-    SqliteLedger::open_read_only(&path)
-        .ok()
-        .flatten()
-        .and_then(|ledger| ledger.runs(&query).ok())
-        .unwrap_or_default()
+    ledger().and_then(|ledger| ledger.runs(&query).ok()).unwrap_or_default()
 }
 
 pub(crate) fn sessions() -> Vec<CompletionCandidate> {
@@ -68,4 +70,44 @@ pub(crate) fn sessions() -> Vec<CompletionCandidate> {
 
 pub(crate) fn tags() -> Vec<CompletionCandidate> {
     candidates(runs().into_iter().flat_map(|run| run.tags).collect::<BTreeSet<_>>())
+}
+
+/// The values of a dimension that had requests lately.
+fn seen(dimension: Dimension) -> Vec<CompletionCandidate> {
+    let now = jiff::Timestamp::now().as_millisecond();
+    let query = RollupQuery {
+        level: Level::Day,
+        dimension,
+        since: now - DAYS * Level::Day.millis(),
+        until: i64::MAX,
+        key: None,
+        simulated: Simulated::Include,
+    };
+    let cells = ledger().and_then(|ledger| ledger.rollups(&query).ok()).unwrap_or_default();
+    let values: BTreeSet<String> = cells.into_iter().map(|cell| cell.key).filter(|key| !key.is_empty()).collect();
+    candidates(values)
+}
+
+pub(crate) fn models_seen() -> Vec<CompletionCandidate> {
+    seen(Dimension::Model)
+}
+
+pub(crate) fn projects() -> Vec<CompletionCandidate> {
+    seen(Dimension::Project)
+}
+
+pub(crate) fn branches() -> Vec<CompletionCandidate> {
+    seen(Dimension::Branch)
+}
+
+pub(crate) fn agents() -> Vec<CompletionCandidate> {
+    candidates(["main", "subagent"])
+}
+
+pub(crate) fn users() -> Vec<CompletionCandidate> {
+    seen(Dimension::User)
+}
+
+pub(crate) fn hosts() -> Vec<CompletionCandidate> {
+    seen(Dimension::Host)
 }

@@ -1,16 +1,22 @@
 //! What reports share: the range they are about, and the ledger they read.
 
+use clap_complete::ArgValueCandidates;
 use claude_cli::{
     Result,
-    analytics::TimeRange,
+    analytics::{TimeRange, dollars},
+    pricing::format_usd,
     store::{
-        CostMode, Entry, FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery, Run, RunQuery,
-        SessionQuery, SessionRow, Simulated, Source, SqliteLedger,
+        CostMode, Entry, Filter, FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery, Run, RunQuery,
+        SessionQuery, SessionRow, Simulated, Source, SqliteLedger, Sums,
     },
 };
 use jiff::Timestamp;
 
-use crate::context::Context;
+use crate::{
+    candidates::{agents, branches, hosts, models_seen, projects, sessions, tags, users},
+    context::Context,
+    output::{Column, Value, money, thousands},
+};
 
 /// Options of every report over a range of time.
 #[derive(Clone, Debug, clap::Args)]
@@ -57,6 +63,71 @@ impl ReportArgs {
             Cost::Display => CostMode::Display,
         }
     }
+}
+
+/// Which requests count. Values are compared whole; an empty one stands for
+/// what is unknown.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Filters")]
+pub(crate) struct FilterArgs {
+    /// Only requests to this model
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(models_seen))]
+    model: Option<String>,
+    /// Only requests from this working directory
+    #[arg(long, value_name = "FOLDER", add = ArgValueCandidates::new(projects))]
+    project: Option<String>,
+    /// Only requests on this git branch
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(branches))]
+    branch: Option<String>,
+    /// Only requests of this session
+    #[arg(long, value_name = "ID", add = ArgValueCandidates::new(sessions))]
+    session: Option<String>,
+    /// Only requests of the main agent, or only of subagents: main or subagent
+    #[arg(long, value_name = "KIND", add = ArgValueCandidates::new(agents))]
+    agent: Option<String>,
+    /// Only requests of this user
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(users))]
+    user: Option<String>,
+    /// Only requests from this host
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(hosts))]
+    host: Option<String>,
+    /// Only requests with this tag
+    #[arg(long, value_name = "KEY=VALUE", add = ArgValueCandidates::new(tags))]
+    tag: Option<String>,
+}
+
+impl FilterArgs {
+    pub(crate) fn filter(&self) -> Filter {
+        let mut filter = Filter::default();
+        filter.model.clone_from(&self.model);
+        filter.project.clone_from(&self.project);
+        filter.branch.clone_from(&self.branch);
+        filter.session.clone_from(&self.session);
+        filter.agent.clone_from(&self.agent);
+        filter.user.clone_from(&self.user);
+        filter.host.clone_from(&self.host);
+        filter.tag.clone_from(&self.tag);
+        filter
+    }
+}
+
+/// A column of numbers.
+pub(crate) const fn number(name: &'static str, title: &'static str, optional: bool) -> Column {
+    Column { name, title, right: true, optional }
+}
+
+/// The known cost, and how many requests it leaves out.
+pub(crate) fn cost(sums: &Sums, mode: CostMode) -> Value {
+    let unpriced = sums.unpriced.get(mode);
+    let nanos = sums.cost.get(mode);
+    if dollars(sums, mode).is_none() {
+        return Value { shown: "unknown".to_owned(), raw: String::new() };
+    }
+    let mut shown = money(nanos);
+    if unpriced > 0 {
+        shown.push_str(&format!(" + {} unknown", thousands(unpriced)));
+    }
+    Value { shown, raw: format_usd(nanos, 0, true) }
 }
 
 impl Context {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::{
     context::Context,
     output::{Column, Format, Report, Value, millis, money, thousands},
-    report::ReportArgs,
+    report::{FilterArgs, ReportArgs},
 };
 
 /// Show how cost, requests and latency went over time.
@@ -22,6 +22,8 @@ pub(crate) struct Args {
     bucket: Bucket,
     #[command(flatten)]
     report: ReportArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
 }
 
 fn metric(text: &str) -> Result<Metric, String> {
@@ -44,6 +46,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         until,
         tz: range.tz,
         bucket: args.bucket,
+        filter: args.filter.filter(),
         metrics: args.metric.clone(),
         cost: args.report.cost(),
         simulated: args.report.simulated(),

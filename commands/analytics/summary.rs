@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use claude_cli::{
     ExitClass,
-    analytics::{GroupBy, Summary, SummaryQuery, dollars, figures, summary},
+    analytics::{GroupBy, GroupOrder, Summary, SummaryQuery, figures, summary},
     pricing::{format_usd, parse_usd_nanos},
     store::{CostMode, Sums},
 };
@@ -12,16 +12,22 @@ use jiff::Timestamp;
 
 use crate::{
     context::Context,
-    output::{Column, Report, Value, millis, money, thousands},
-    report::ReportArgs,
+    output::{Column, Report, Value, millis},
+    report::{FilterArgs, ReportArgs, cost, number},
 };
 
 /// Show what was spent, in all and by day, model, project, …
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Group by day, week, month, hour, model, project, session, source, tag, agent, user or host
-    #[arg(long, value_name = "WHAT", default_value = "day", value_parser = by)]
+    /// What to group by
+    #[arg(long, value_name = "WHAT", default_value = "day", value_parser = by())]
     by: GroupBy,
+    /// What to sort the groups by [default: times by key, everything else by cost]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    sort: Option<Sort>,
+    /// At most so many groups; the totals are of all
+    #[arg(long, short = 'n', value_name = "N")]
+    limit: Option<usize>,
     #[command(flatten)]
     report: ReportArgs,
     /// Exit with 3 if more than this was spent, if a cost is unknown, or if there is no data
@@ -30,10 +36,44 @@ pub(crate) struct Args {
     /// With --fail-over: let requests of unknown cost pass
     #[arg(long, requires = "fail_over")]
     allow_unpriced: bool,
+    #[command(flatten)]
+    filter: FilterArgs,
 }
 
-fn by(text: &str) -> Result<GroupBy, String> {
-    text.parse().map_err(|e: claude_cli::Error| e.to_string())
+/// What groups are sorted by.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Sort {
+    /// Their time or name; a limit leaves the latest times
+    Key,
+    /// Their known cost, the largest first
+    Cost,
+    /// Their tokens, the most first
+    Tokens,
+    /// Their requests, the most first
+    Requests,
+    /// Their errors, the most first
+    Errors,
+    /// Their last request, the latest first
+    Last,
+}
+
+impl Sort {
+    const fn order(self) -> GroupOrder {
+        match self {
+            Self::Key => GroupOrder::Key,
+            Self::Cost => GroupOrder::Cost,
+            Self::Tokens => GroupOrder::Tokens,
+            Self::Requests => GroupOrder::Requests,
+            Self::Errors => GroupOrder::Errors,
+            Self::Last => GroupOrder::Last,
+        }
+    }
+}
+
+fn by() -> impl clap::builder::TypedValueParser<Value = GroupBy> {
+    use clap::builder::TypedValueParser;
+    clap::builder::PossibleValuesParser::new(GroupBy::ALL.map(|(_, name)| name))
+        .try_map(|name| name.parse::<GroupBy>())
 }
 
 fn usd(text: &str) -> Result<i64, String> {
@@ -42,10 +82,12 @@ fn usd(text: &str) -> Result<i64, String> {
 
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let query = SummaryQuery {
-        range: args.report.range(Timestamp::now(), context)?,
-        by: args.by,
+        filter: args.filter.filter(),
         cost: args.report.cost(),
         simulated: args.report.simulated(),
+        order: args.sort.map(Sort::order),
+        limit: args.limit,
+        ..SummaryQuery::new(args.report.range(Timestamp::now(), context)?, args.by)
     };
     let answer = summary(&*context.ledger_reader()?, query)?;
     report(&answer).write(context.format(), context.width())?;
@@ -75,24 +117,20 @@ fn gate(args: &Args, answer: &Summary) -> Option<String> {
     })
 }
 
-fn column(name: &'static str, title: &'static str, optional: bool) -> Column {
-    Column { name, title, right: true, optional }
-}
-
 fn report(answer: &Summary) -> Report {
     let mode = answer.query.cost;
     let by = answer.query.by.name();
     let columns = vec![
         Column { name: by, title: title(answer.query.by), right: false, optional: false },
-        column("requests", "Requests", false),
-        column("errors", "Errors", true),
-        column("input_tokens", "Input", true),
-        column("output_tokens", "Output", true),
-        column("cache_read_tokens", "Cache read", true),
-        column("cache_write_tokens", "Cache write", true),
-        column("total_tokens", "Tokens", false),
-        column("duration_p50_ms", "Median time", true),
-        column("cost_usd", "Cost", false),
+        number("requests", "Requests", false),
+        number("errors", "Errors", true),
+        number("input_tokens", "Input", true),
+        number("output_tokens", "Output", true),
+        number("cache_read_tokens", "Cache read", true),
+        number("cache_write_tokens", "Cache write", true),
+        number("total_tokens", "Tokens", false),
+        number("duration_p50_ms", "Median time", true),
+        number("cost_usd", "Cost", false),
     ];
     let rows = answer.groups.iter().map(|group| row(&group.key, &group.sums, mode)).collect();
     let lines = answer
@@ -118,6 +156,8 @@ const fn title(by: GroupBy) -> &'static str {
         GroupBy::Project => "Project",
         GroupBy::Session => "Session",
         GroupBy::Source => "Source",
+        GroupBy::Branch => "Branch",
+        GroupBy::Block => "Block from",
         GroupBy::Tag => "Tag",
         GroupBy::Agent => "Agent",
         GroupBy::User => "User",
@@ -144,18 +184,4 @@ fn row(key: &str, sums: &Sums, mode: CostMode) -> Vec<Value> {
         },
         cost(sums, mode),
     ]
-}
-
-/// The known cost, and how many requests it leaves out.
-fn cost(sums: &Sums, mode: CostMode) -> Value {
-    let unpriced = sums.unpriced.get(mode);
-    let nanos = sums.cost.get(mode);
-    if dollars(sums, mode).is_none() {
-        return Value { shown: "unknown".to_owned(), raw: String::new() };
-    }
-    let mut shown = money(nanos);
-    if unpriced > 0 {
-        shown.push_str(&format!(" + {} unknown", thousands(unpriced)));
-    }
-    Value { shown, raw: format_usd(nanos, 0, true) }
 }

@@ -1,11 +1,77 @@
-//! Rollup cells, as coarse as a question allows.
+//! Rollup cells, as coarse as a question allows, and rows where they cannot say.
 
+use super::TimeRange;
 use crate::{
     Result,
-    store::{Dimension, LedgerReader, Level, RequestRow, RollupQuery, RowQuery, Simulated, Sums},
+    store::{
+        Dimension, Filter, LedgerReader, Level, RequestRow, RollupQuery, RollupRow, RowQuery, Simulated, Sums,
+    },
 };
 
-/// Reads what a range adds up to, exactly, per group of time and value of a
+/// The requests that a question is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scope<'a> {
+    pub(crate) since: Option<i64>,
+    pub(crate) until: Option<i64>,
+    pub(crate) filter: &'a Filter,
+    pub(crate) simulated: Simulated,
+}
+
+/// Where an answer comes from.
+enum Origin<'a> {
+    /// Cells of a dimension, or of one of its values.
+    Cells(Dimension, Option<&'a str>),
+    /// Single rows: no cells know what is asked.
+    Rows,
+}
+
+impl<'a> Scope<'a> {
+    pub(crate) const fn of(range: &TimeRange, filter: &'a Filter, simulated: Simulated) -> Self {
+        Self { since: range.since, until: range.until, filter, simulated }
+    }
+
+    /// Where the sums per value of a dimension come from.
+    fn source(&self, dimension: Dimension) -> Origin<'a> {
+        if self.filter.is_empty() {
+            return Origin::Cells(dimension, None);
+        }
+        match self.filter.dimension() {
+            Some((filtered, key)) if dimension == Dimension::All => Origin::Cells(filtered, Some(key)),
+            // A request may have further tags.
+            Some((filtered, key)) if filtered == dimension && dimension != Dimension::Tag => {
+                Origin::Cells(filtered, Some(key))
+            }
+            _ => Origin::Rows,
+        }
+    }
+
+    /// Whether rollups tell the sums per value of a dimension.
+    pub(crate) fn is_rolled_up(&self, dimension: Dimension) -> bool {
+        matches!(self.source(dimension), Origin::Cells(..))
+    }
+
+    /// The same requests between two times.
+    pub(crate) fn between(self, since: i64, until: i64) -> Self {
+        Self {
+            since: Some(self.since.map_or(since, |own| own.max(since))),
+            until: Some(self.until.map_or(until, |own| own.min(until))),
+            ..self
+        }
+    }
+}
+
+/// Every row in a scope, in order of time.
+pub(crate) fn rows(reader: &dyn LedgerReader, scope: Scope<'_>, each: &mut dyn FnMut(RequestRow)) -> Result<()> {
+    let query = RowQuery {
+        since: scope.since,
+        until: scope.until,
+        filter: scope.filter.clone(),
+        simulated: scope.simulated,
+    };
+    reader.requests(&query, each)
+}
+
+/// Reads what a scope adds up to, exactly, per group of time and value of a
 /// dimension.
 ///
 /// `group` gives the group of a moment; groups follow each other in time. A
@@ -16,23 +82,32 @@ use crate::{
 pub(crate) fn fold(
     reader: &dyn LedgerReader,
     dimension: Dimension,
-    (since, until): (Option<i64>, Option<i64>),
-    simulated: Simulated,
+    scope: Scope<'_>,
     group: &dyn Fn(i64) -> i64,
     each: &mut dyn FnMut(i64, &str, &Sums),
 ) -> Result<()> {
-    let (since, until) = (since.unwrap_or(i64::MIN), until.unwrap_or(i64::MAX));
+    let (since, until) = (scope.since.unwrap_or(i64::MIN), scope.until.unwrap_or(i64::MAX));
+    let mut by_row = |row: RequestRow| {
+        let sums = row.sums();
+        for key in keys(&row, dimension) {
+            each(group(row.ts), key, &sums);
+        }
+    };
+    let Origin::Cells(kept_per, key) = scope.source(dimension) else {
+        return rows(reader, scope, &mut by_row);
+    };
     let floor = if since == i64::MIN { since } else { Level::Day.start_of(since) };
     let mut spans = vec![(floor, until)];
+    let mut whole: Vec<(i64, RollupRow)> = Vec::new();
     for level in Level::ALL.into_iter().rev() {
         let mut closer: Vec<(i64, i64)> = Vec::new();
         for (from, to) in spans {
-            let query = RollupQuery { level, dimension, since: from, until: to, key: None, simulated };
-            for row in reader.rollups(&query)? {
+            for row in reader.rollups(&cells(level, (kept_per, key), (from, to), scope.simulated))? {
                 let end = row.start + level.millis();
                 let inside = row.start >= since && end <= until;
-                if inside && group(row.start) == group(end - 1) {
-                    each(group(row.start), &row.key, &row.sums);
+                let at = group(row.start);
+                if inside && at == group(end - 1) {
+                    whole.push((at, row));
                     continue;
                 }
                 match closer.last_mut() {
@@ -44,20 +119,43 @@ pub(crate) fn fold(
         spans = closer;
     }
     for (from, to) in spans {
-        let query = RowQuery {
-            since: Some(from.max(since)),
-            until: Some(to.min(until)),
-            simulated,
-            ..RowQuery::default()
-        };
-        reader.requests(&query, &mut |row| {
-            let sums = row.sums();
-            for key in keys(&row, dimension) {
-                each(group(row.ts), key, &sums);
-            }
-        })?;
+        rows(reader, scope.between(from, to), &mut by_row)?;
+    }
+    for (at, row) in whole {
+        let key = if dimension == Dimension::All { "" } else { &row.key };
+        each(at, key, &row.sums);
     }
     Ok(())
+}
+
+fn cells(
+    level: Level,
+    (dimension, key): (Dimension, Option<&str>),
+    (since, until): (i64, i64),
+    simulated: Simulated,
+) -> RollupQuery {
+    RollupQuery { level, dimension, since, until, key: key.map(str::to_owned), simulated }
+}
+
+/// What each UTC hour of a scope adds up to, in order. A scope that begins or
+/// ends within an hour has that hour whole.
+pub(crate) fn hours(reader: &dyn LedgerReader, scope: Scope<'_>) -> Result<Vec<(i64, Sums)>> {
+    let since = scope.since.map_or(i64::MIN, |since| Level::Hour.start_of(since));
+    let until = scope.until.map_or(i64::MAX, |until| Level::Hour.start_of(until.saturating_add(3_599_999)));
+    if let Origin::Cells(dimension, key) = scope.source(Dimension::All) {
+        let query = cells(Level::Hour, (dimension, key), (since, until), scope.simulated);
+        return Ok(reader.rollups(&query)?.into_iter().map(|row| (row.start, row.sums)).collect());
+    }
+    let whole = Scope { since: Some(since), until: Some(until), ..scope };
+    let mut hours: Vec<(i64, Sums)> = Vec::new();
+    rows(reader, whole, &mut |row| {
+        let start = Level::Hour.start_of(row.ts);
+        match hours.last_mut() {
+            Some(last) if last.0 == start => last.1.add(&row.sums()),
+            _ => hours.push((start, row.sums())),
+        }
+    })?;
+    Ok(hours)
 }
 
 /// The values of a dimension that a row counts for.

@@ -4,14 +4,18 @@
 //! comes from rollups wherever they can say it, so that an answer takes as long
 //! for ten million requests as for ten.
 
+mod blocks;
 mod calendar;
 mod fold;
+mod group;
 mod range;
 mod report;
 mod summary;
 mod timeseries;
 
+pub use blocks::{BLOCK_MILLIS, Block, BlocksQuery, BurnRate, Projection, blocks};
+pub use group::{GroupBy, GroupOrder};
 pub use range::{TimeRange, parse_zone};
 pub use report::{SUMMARY_SCHEMA, TIMESERIES_SCHEMA, dollars, figures, iso};
-pub use summary::{Group, GroupBy, Summary, SummaryQuery, summary};
+pub use summary::{Group, Summary, SummaryQuery, summary};
 pub use timeseries::{Bucket, Metric, Series, TimeSeries, TimeSeriesQuery, timeseries};

@@ -4,10 +4,14 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use jiff::tz::TimeZone;
 
-use super::{TimeRange, calendar, fold::fold, report::dollars};
+use super::{
+    calendar,
+    fold::{Scope, fold},
+    report::dollars,
+};
 use crate::{
     Error, Result,
-    store::{CostMode, Dimension, LedgerReader, Simulated, Sums},
+    store::{CostMode, Dimension, Filter, LedgerReader, Simulated, Sums},
 };
 
 /// More points than this are refused: nobody reads them.
@@ -157,6 +161,8 @@ pub struct TimeSeriesQuery {
     pub tz: TimeZone,
     /// The length of a bucket.
     pub bucket: Bucket,
+    /// Which requests count.
+    pub filter: Filter,
     /// What to show.
     pub metrics: Vec<Metric>,
     /// Which cost of a request counts.
@@ -201,9 +207,14 @@ pub fn timeseries(reader: &dyn LedgerReader, query: TimeSeriesQuery) -> Result<T
         buckets.insert(start, Sums::default());
         start = query.bucket.next(&query.tz, start);
     }
-    let range = TimeRange { since: Some(query.since), until: Some(query.until), tz: query.tz.clone() };
+    let scope = Scope {
+        since: Some(query.since),
+        until: Some(query.until),
+        filter: &query.filter,
+        simulated: query.simulated,
+    };
     let group = |ts: i64| query.bucket.start_of(&query.tz, ts);
-    fold(reader, Dimension::All, (range.since, range.until), query.simulated, &group, &mut |start, _, sums| {
+    fold(reader, Dimension::All, scope, &group, &mut |start, _, sums| {
         buckets.entry(start).or_default().add(sums);
     })?;
     let series = query

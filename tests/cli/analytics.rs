@@ -102,6 +102,8 @@ fn every_grouping_adds_up() {
         ("agent", 1),
         ("user", 1),
         ("host", 1),
+        ("branch", 1),
+        ("block", 2),
     ] {
         let summary = home.json(["analytics", "summary", "--by", by]);
         let groups = summary["groups"].as_array().unwrap();
@@ -111,6 +113,49 @@ fn every_grouping_adds_up() {
     }
     let weeks = home.json(["analytics", "summary", "--by", "week"]);
     assert_eq!(weeks["groups"][0]["key"], "2026-07-27", "a week is named by its Monday");
+}
+
+#[test]
+fn filters_choose_what_counts() {
+    let home = filled();
+    for (filter, value, requests) in [
+        ("--model", "claude-haiku-4-5", 2),
+        ("--project", "/a", 2),
+        ("--project", "", 1),
+        ("--session", "s1", 3),
+        ("--branch", "main", 0),
+        ("--tag", "team=a", 3),
+        ("--agent", "main", 0),
+        ("--user", "", 4),
+        ("--host", "elsewhere", 0),
+    ] {
+        let summary = home.json(["analytics", "summary", filter, value]);
+        assert_eq!(summary["totals"]["requests"], requests, "{filter} {value}");
+        let args = ["--bucket", "1w", "--since", "2026-07-27", "--until", "2026-08-03", "--metric", "commands"];
+        let series = home.json(["timeseries", filter, value].into_iter().chain(args));
+        let points = series["series"][0]["points"].as_array().unwrap();
+        let sum: f64 = points.iter().map(|point| point[1].as_f64().unwrap()).sum();
+        assert_eq!(sum, f64::from(requests), "{filter} {value}: {series}");
+    }
+    let both = home.json(["analytics", "summary", "--model", "claude-haiku-4-5", "--project", "/a"]);
+    assert_eq!(both["totals"]["requests"], 1);
+}
+
+#[test]
+fn groups_are_sorted_and_limited() {
+    let home = filled();
+    let keys = |args: &[&str]| -> Vec<String> {
+        let summary = home.json(["analytics", "summary"].iter().chain(args).copied());
+        assert_eq!(summary["totals"]["requests"], 4, "the totals are of all");
+        summary["groups"].as_array().unwrap().iter().map(|g| g["key"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(keys(&["-n", "2"]), ["2026-08-02", "2026-08-03"], "the latest days");
+    assert_eq!(keys(&["--sort", "cost", "-n", "1"]), ["2026-08-01"]);
+    assert_eq!(keys(&["--by", "model", "-n", "1"]), ["claude-opus-4-8"]);
+    assert_eq!(keys(&["--by", "model", "--sort", "key", "-n", "2"]), ["", "claude-haiku-4-5"]);
+    assert_eq!(keys(&["--by", "model", "--sort", "requests", "-n", "1"]), ["claude-haiku-4-5"]);
+    assert_eq!(keys(&["--by", "model", "--sort", "errors", "-n", "1"]), [""]);
+    assert_eq!(keys(&["--by", "project", "--sort", "last", "-n", "1"]), [""]);
 }
 
 #[test]

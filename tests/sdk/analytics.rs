@@ -8,14 +8,17 @@ use claude_cli::{
         Bucket, GroupBy, Metric, SummaryQuery, TimeRange, TimeSeriesQuery, dollars, parse_zone, summary,
         timeseries,
     },
-    store::{Batch, CostMode, Ledger, LedgerReader, RequestRow, RowQuery, Simulated, SqliteLedger, Sums, Witness},
+    store::{
+        Batch, CostMode, Filter, Ledger, LedgerReader, RequestRow, RowQuery, Simulated, SqliteLedger, Sums,
+        Witness, WitnessKind,
+    },
 };
 use jiff::{Timestamp, civil::Weekday, tz::TimeZone};
 use proptest::prelude::*;
 
 /// Zones at whole hours, half hours and quarters, with and without clock
 /// changes, one of them at midnight and one that moved by half an hour.
-const ZONES: [&str; 9] = [
+pub(crate) const ZONES: [&str; 9] = [
     "UTC",
     "America/New_York",
     "Europe/Berlin",
@@ -31,7 +34,7 @@ const QUARTER: i64 = 15 * 60_000;
 
 /// Around the clock changes of 2026: spring in the north, autumn in the south,
 /// and the turn of a year.
-fn moment() -> impl Strategy<Value = i64> {
+pub(crate) fn moment() -> impl Strategy<Value = i64> {
     let around = prop::sample::select(vec![
         1_772_928_000_000_i64, // 8 March: New York, Havana
         1_774_746_000_000,     // 29 March: Berlin
@@ -48,8 +51,8 @@ fn moment() -> impl Strategy<Value = i64> {
     })
 }
 
-fn witness() -> impl Strategy<Value = Witness> {
-    let names = (0..3_usize, 0..3_usize, 0..2_usize, prop::collection::btree_set(0..3_u8, 0..3), 0..12_u8);
+pub(crate) fn witness() -> impl Strategy<Value = Witness> {
+    let names = (0..3_usize, 0..3_usize, 0..3_usize, prop::collection::btree_set(0..3_u8, 0..3), 0..24_u8);
     let numbers =
         (0..5000_u64, 0..500_u64, 0..9000_u64, prop::option::of(1..90_000_i64), prop::option::of(0..9_i64));
     (moment(), names, numbers).prop_map(
@@ -58,7 +61,11 @@ fn witness() -> impl Strategy<Value = Witness> {
             w.ts = ts;
             w.model = Some(["claude-opus-4-8", "claude-haiku-4-5", "a-model-without-a-price"][model].to_owned());
             w.project = Some(["/a", "/b", ""][project].to_owned()).filter(|p| !p.is_empty());
-            w.session = Some(format!("s{session}"));
+            w.session = Some(format!("s{session}")).filter(|_| session < 2);
+            w.branch = Some(["main", "topic"][session % 2].to_owned()).filter(|_| odds % 3 > 0);
+            w.user = Some("me".to_owned()).filter(|_| odds % 2 > 0);
+            w.host = Some(["here", "there"][project % 2].to_owned());
+            w.by = if odds % 4 == 3 { WitnessKind::Transcript } else { WitnessKind::Run };
             w.tags = tags.into_iter().map(|n| format!("team={n}")).collect();
             w.usage = Usage::default();
             w.usage.input_tokens = i;
@@ -66,20 +73,20 @@ fn witness() -> impl Strategy<Value = Witness> {
             w.usage.cache_read_tokens = r;
             w.duration_ms = duration;
             w.cost = cost.map(|c| c * 1_000_003);
-            w.error = (odds == 0).then(|| "overloaded_error".to_owned());
-            w.simulated = odds == 1;
+            w.error = (odds % 12 == 0).then(|| "overloaded_error".to_owned());
+            w.simulated = odds % 12 == 1;
             w
         },
     )
 }
 
-struct Full {
+pub(crate) struct Full {
     _folder: tempfile::TempDir,
-    ledger: SqliteLedger,
-    rows: Vec<RequestRow>,
+    pub(crate) ledger: SqliteLedger,
+    pub(crate) rows: Vec<RequestRow>,
 }
 
-fn full(witnesses: Vec<Witness>) -> Full {
+pub(crate) fn full(witnesses: Vec<Witness>) -> Full {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = SqliteLedger::open(&folder.path().join("ledger.db")).unwrap();
     let witnesses = witnesses.into_iter().enumerate().map(|(n, mut w)| {
@@ -114,8 +121,47 @@ fn name(by: GroupBy, row: &RequestRow, tz: &TimeZone) -> Vec<String> {
         GroupBy::Session => vec![text(&row.session)],
         GroupBy::Source => vec![row.source.clone()],
         GroupBy::Tag => row.tags.clone(),
+        GroupBy::Branch => vec![text(&row.branch)],
+        GroupBy::Agent => vec![text(&row.agent)],
+        GroupBy::User => vec![text(&row.user)],
+        GroupBy::Host => vec![text(&row.host)],
         _ => unreachable!(),
     }
+}
+
+/// Nothing, one value or two; some known, some unknown, one that never was.
+pub(crate) fn filter() -> impl Strategy<Value = Filter> {
+    let one = prop::sample::select(vec![
+        ("model", "claude-opus-4-8"),
+        ("model", "a-model-without-a-price"),
+        ("project", "/a"),
+        ("project", ""),
+        ("branch", "main"),
+        ("branch", "never"),
+        ("session", "s0"),
+        ("session", ""),
+        ("agent", ""),
+        ("user", "me"),
+        ("host", "there"),
+        ("tag", "team=1"),
+    ]);
+    prop::collection::vec(one, 0..3).prop_map(|chosen| {
+        let mut filter = Filter::default();
+        for (name, value) in chosen {
+            let field = match name {
+                "model" => &mut filter.model,
+                "project" => &mut filter.project,
+                "branch" => &mut filter.branch,
+                "session" => &mut filter.session,
+                "agent" => &mut filter.agent,
+                "user" => &mut filter.user,
+                "host" => &mut filter.host,
+                _ => &mut filter.tag,
+            };
+            *field = Some(value.to_owned());
+        }
+        filter
+    })
 }
 
 proptest! {
@@ -128,18 +174,18 @@ proptest! {
         since in prop::option::of(moment()),
         until in prop::option::of(moment()),
         include in any::<bool>(),
+        filter in filter(),
     ) {
         let Full { ledger, rows, .. } = full(witnesses);
         let tz = parse_zone(zone).unwrap();
         let range = TimeRange { since, until, tz: tz.clone() };
         let simulated = if include { Simulated::Include } else { Simulated::Exclude };
-        let counted: Vec<&RequestRow> =
-            rows.iter().filter(|row| range.contains(row.ts) && (include || !row.simulated)).collect();
-        let bys = [
-            GroupBy::Day, GroupBy::Week, GroupBy::Month, GroupBy::Hour, GroupBy::Model, GroupBy::Project,
-            GroupBy::Session, GroupBy::Source, GroupBy::Tag,
-        ];
-        for by in bys {
+        let counted: Vec<&RequestRow> = rows
+            .iter()
+            .filter(|row| range.contains(row.ts) && (include || !row.simulated) && filter.accepts(row))
+            .collect();
+        // Blocks have a test of their own.
+        for by in GroupBy::ALL.map(|(by, _)| by).into_iter().filter(|by| *by != GroupBy::Block) {
             let mut totals = Sums::default();
             let mut groups: BTreeMap<String, Sums> = BTreeMap::new();
             for row in &counted {
@@ -150,7 +196,9 @@ proptest! {
             }
             // Half-hour zones: an hour that starts at a half hour has the name of its local hour, and where
             // clocks move by half an hour two pieces of an hour share it: compared by name.
-            let query = SummaryQuery { range: range.clone(), by, cost: CostMode::Auto, simulated };
+            let query = SummaryQuery {
+                simulated, filter: filter.clone(), ..SummaryQuery::new(range.clone(), by)
+            };
             let answer = summary(&ledger, query).unwrap();
             prop_assert_eq!(&answer.totals, &totals, "totals by {:?} in {}", by, zone);
             let mut said: BTreeMap<String, Sums> = BTreeMap::new();
@@ -160,7 +208,9 @@ proptest! {
             prop_assert_eq!(said, groups, "by {:?} in {}", by, zone);
         }
         for mode in MODES {
-            let query = SummaryQuery { range: range.clone(), by: GroupBy::Day, cost: mode, simulated };
+            let query = SummaryQuery {
+                cost: mode, simulated, filter: filter.clone(), ..SummaryQuery::new(range.clone(), GroupBy::Day)
+            };
             let answer = summary(&ledger, query).unwrap();
             let known: i64 = counted.iter().filter_map(|row| row.cost(mode)).sum();
             prop_assert_eq!(answer.totals.cost.get(mode), known);
@@ -179,13 +229,14 @@ proptest! {
         zone in prop::sample::select(ZONES.to_vec()),
         edges in (moment(), moment()),
         bucket in prop::sample::select(vec!["15m", "45m", "1h", "5h", "6h", "1d", "1w"]),
+        filter in filter(),
     ) {
         let Full { ledger, rows, .. } = full(witnesses);
         let (since, until) = (edges.0.min(edges.1), edges.0.max(edges.1) + 1);
         let metrics: Vec<Metric> = Metric::ALL.iter().map(|m| m.0).collect();
         let query = TimeSeriesQuery {
             since, until, tz: parse_zone(zone).unwrap(), bucket: bucket.parse::<Bucket>().unwrap(),
-            metrics, cost: CostMode::Auto, simulated: Simulated::Exclude,
+            metrics, filter: filter.clone(), cost: CostMode::Auto, simulated: Simulated::Exclude,
         };
         // A year in quarter-hours is more than anyone asks for here.
         prop_assume!((until - since) / query.bucket.millis() < 40_000);
@@ -196,7 +247,7 @@ proptest! {
         for (i, &start) in starts.iter().enumerate() {
             let end = starts.get(i + 1).copied().unwrap_or(i64::MAX);
             let mut sums = Sums::default();
-            for row in rows.iter().filter(|row| !row.simulated) {
+            for row in rows.iter().filter(|row| !row.simulated && filter.accepts(row)) {
                 if (start.max(since)..end.min(until)).contains(&row.ts) {
                     sums.add(&row.sums());
                 }

@@ -7,6 +7,7 @@
 )]
 
 mod analytics;
+mod analytics_blocks;
 mod api;
 mod ledger;
 mod ledger_properties;

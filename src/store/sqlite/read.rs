@@ -78,13 +78,24 @@ impl LedgerReader for SqliteLedger {
 
     fn requests(&self, query: &RowQuery, each: &mut dyn FnMut(RequestRow)) -> Result<()> {
         let mut read = || {
+            // One session's rows are found by its index.
+            let (session, condition) = match query.filter.session.as_deref() {
+                None => (None, "?4 IS NULL"),
+                Some("") => (None, "?4 IS NULL AND session IS NULL"),
+                Some(id) => match self.names.borrow().find(&self.db, NameKind::Session, id)? {
+                    Some(name) => (Some(name), "session = ?4"),
+                    None => return Ok(()),
+                },
+            };
             let mut statement = self.db.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM requests WHERE ts >= ?1 AND ts < ?2 AND counted = 1 AND simulated <= ?3 ORDER BY ts"
+                "SELECT {COLUMNS} FROM requests \
+                 WHERE ts >= ?1 AND ts < ?2 AND counted = 1 AND simulated <= ?3 AND {condition} ORDER BY ts"
             ))?;
             let mut rows = statement.query(params![
                 query.since.unwrap_or(i64::MIN),
                 query.until.unwrap_or(i64::MAX),
-                highest(query.simulated)
+                highest(query.simulated),
+                session
             ])?;
             while let Some(row) = rows.next()? {
                 let row = self.request_row(Stored::read(row)?)?;
