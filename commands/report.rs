@@ -6,8 +6,8 @@ use claude_cli::{
     analytics::{TimeRange, dollars},
     pricing::format_usd,
     store::{
-        CostMode, Entry, Filter, FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery, Run, RunQuery,
-        SessionQuery, SessionRow, Simulated, Source, SqliteLedger, Sums,
+        CostMode, Entry, Filter, FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery, Run,
+        RunQuery, SessionQuery, SessionRow, Simulated, Source, SqliteLedger, Sums,
     },
 };
 use jiff::Timestamp;
