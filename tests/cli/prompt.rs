@@ -198,7 +198,7 @@ fn a_dry_run_shows_the_program_as_it_would_be_run() {
     let file = home.write("note.txt", "text");
     let args =
         ["query", "--model", "opus", "--max-cost", "0.25", "-f", file.to_str().unwrap(), "hi", "--", "--x=1"];
-    let plan = plan(&mut home.fake("tell", ["query"]).args(&args[1..8]).args(["--resume", "s"]));
+    let plan = plan(home.fake("tell", ["query"]).args(&args[1..8]).args(["--resume", "s"]));
     assert_eq!((&plan["schema"], &plan["backend"]), (&"claude-cli/plan@1".into(), &"claude".into()));
     let argv: Vec<_> = plan["run"]["argv"].as_array().unwrap().iter().map(|a| a.as_str().unwrap()).collect();
     assert_eq!(argv[..2], [FAKE_CLAUDE, "-p"]);
