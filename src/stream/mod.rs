@@ -7,7 +7,11 @@
 
 mod decoder;
 mod event;
+#[cfg_attr(not(feature = "analytics"), allow(dead_code, reason = "transcripts need more of it"))]
+pub(crate) mod json;
 mod parser;
+#[cfg_attr(not(feature = "analytics"), allow(dead_code, reason = "transcripts need more of it"))]
+pub(crate) mod read_usage;
 mod sse;
 mod usage;
 mod wire;

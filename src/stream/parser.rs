@@ -6,11 +6,11 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::{
-    ApiEvent, ApiMessage, AssistantMessage, ContentBlock, Delta, Event, EventKind, FinalUsage, Init, ModelUsage,
-    Retry, RunResult, StreamEvent, UserMessage,
+    ApiEvent, ApiMessage, AssistantMessage, ContentBlock, Delta, Event, EventKind, Init, ModelUsage, Retry,
+    RunResult, StreamEvent, UserMessage,
     wire::{
-        self, Api, BlockFields, DeltaFields, ErrorFields, Field, Line, MessageFields, ModelUsageFields,
-        UsageFields, count, read, read_or_default, small, status, text, usd_nanos,
+        self, Api, BlockFields, DeltaFields, ErrorFields, Field, Line, MessageFields, ModelUsageFields, count,
+        read, read_or_default, small, status, text, usd_nanos,
     },
 };
 use crate::{Error, Result};
@@ -201,7 +201,7 @@ fn result(line: &Line<'_>) -> RunResult {
         ttft_ms: count(line.ttft_ms),
         num_turns: count(line.num_turns),
         cost_nanos: usd_nanos(line.total_cost_usd),
-        usage: read::<UsageFields<'_>>(line.usage).map(|usage| usage.usage()),
+        usage: wire::usage(line.usage).map(|found| found.usage),
         model_usage: models.into_iter().map(|(model, raw)| model_usage(model, raw)).collect(),
         permission_denials: read::<Vec<&RawValue>>(line.permission_denials)
             .map_or(0, |denied| denied.len() as u64),
@@ -238,13 +238,10 @@ impl Api<'_> {
             },
             "content_block_delta" => ApiEvent::ContentBlockDelta { index, delta: delta(self.delta) },
             "content_block_stop" => ApiEvent::ContentBlockStop { index },
-            "message_delta" => {
-                let fields: UsageFields<'_> = read_or_default(self.usage);
-                ApiEvent::MessageDelta {
-                    stop_reason: text(read_or_default::<DeltaFields<'_>>(self.delta).stop_reason),
-                    usage: FinalUsage { usage: fields.usage(), has_input: fields.has_input() },
-                }
-            }
+            "message_delta" => ApiEvent::MessageDelta {
+                stop_reason: text(read_or_default::<DeltaFields<'_>>(self.delta).stop_reason),
+                usage: wire::usage(self.usage).unwrap_or_default(),
+            },
             "message_stop" => ApiEvent::MessageStop,
             "ping" => ApiEvent::Ping,
             "error" => {
@@ -276,7 +273,7 @@ impl MessageFields<'_> {
             id: text(self.id),
             model: text(self.model),
             content: content(self.content),
-            usage: wire::read::<UsageFields<'_>>(self.usage).map(|usage| usage.usage()),
+            usage: wire::usage(self.usage).map(|found| found.usage),
             stop_reason: text(self.stop_reason),
         }
     }
