@@ -22,6 +22,7 @@
 //! | [`stream`] | bytes to typed [`Event`]s, without I/O | always |
 //! | [`pricing`] | the price table and the cost of one request | always |
 //! | [`store`] | the SQLite ledger: what was witnessed, counted once | `analytics` |
+//! | [`transcript`] | finding and scanning Claude Code's transcripts | `analytics` |
 //! | [`analytics`] | summaries and time series over the ledger | `analytics` |
 //! | [`simulate`] | a Messages API server on loopback | `server` |
 //!
@@ -39,6 +40,8 @@ pub mod simulate;
 #[cfg(feature = "analytics")]
 pub mod store;
 pub mod stream;
+#[cfg(feature = "analytics")]
+pub mod transcript;
 
 pub use client::{Client, ClientBuilder, MessageStream, QueryBuilder, Response};
 pub use error::{Error, ExitClass, Limit, Result};

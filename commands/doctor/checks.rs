@@ -13,6 +13,7 @@ use claude_cli::{
     client::{find_claude, without_secrets},
     pricing::PriceTable,
     store::{SqliteLedger, size_on_disk, spool},
+    transcript::{config_folders, projects_folder},
 };
 
 use super::{Check, bad, good, note};
@@ -180,17 +181,10 @@ pub(super) fn cache() -> Check {
 
 /// The folders in which Claude Code keeps its transcripts.
 pub(super) fn transcripts() -> Check {
-    let home = PathBuf::from(variable("HOME").unwrap_or_default());
-    let folders: Vec<PathBuf> = match variable("CLAUDE_CONFIG_DIR") {
-        Some(named) => named.split(',').map(|folder| expand(folder.trim(), &home)).collect(),
-        None => {
-            let config = variable("XDG_CONFIG_HOME").map_or_else(|| home.join(".config"), PathBuf::from);
-            vec![config.join("claude"), home.join(".claude")]
-        }
-    };
+    let folders = config_folders();
     let with_projects: Vec<String> = folders
         .iter()
-        .map(|folder| if folder.ends_with("projects") { folder.clone() } else { folder.join("projects") })
+        .map(|folder| projects_folder(folder))
         .filter(|folder| folder.is_dir())
         .map(|folder| folder.display().to_string())
         .collect();
@@ -199,13 +193,6 @@ pub(super) fn transcripts() -> Check {
         return good("transcripts", format!("none in {}", searched.join(", ")));
     }
     good("transcripts", with_projects.join(", "))
-}
-
-fn expand(folder: &str, home: &Path) -> PathBuf {
-    match folder.strip_prefix('~') {
-        Some(rest) => home.join(rest.trim_start_matches('/')),
-        None => folder.into(),
-    }
 }
 
 pub(super) fn telemetry() -> Check {

@@ -17,3 +17,4 @@ mod recorder;
 mod simulate;
 mod stream;
 mod stream_properties;
+mod transcript;

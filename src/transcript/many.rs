@@ -1,0 +1,257 @@
+//! Scanning many transcripts at once.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::unix::fs::FileExt,
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
+
+use memchr::memchr;
+
+use super::{
+    Scanned, Scanner, TranscriptFile,
+    scanner::{Origin, Piece, finish},
+};
+use crate::{Error, Result, store::Witness};
+
+/// So many witnesses are handed over at a time.
+const BATCH: usize = 2048;
+/// So many batches may wait to be taken.
+const WAITING: usize = 4;
+/// A file is divided among threads in pieces of about this size.
+const PIECE: u64 = 64 << 20;
+
+/// News of a scan.
+#[derive(Debug)]
+pub enum ScanEvent {
+    /// Requests in a file.
+    Witnesses {
+        /// The file's place in the list that was given.
+        file: usize,
+        /// The requests, about 2,000 or what is left.
+        witnesses: Vec<Witness>,
+    },
+    /// A file is done, and all its requests were handed over.
+    Done {
+        /// The file's place in the list that was given.
+        file: usize,
+        /// What came of it, or why it could not be read. Requests that were
+        /// handed over before it failed are sound.
+        scanned: Result<Scanned>,
+    },
+}
+
+/// A scan of many transcripts: the events, as they come.
+///
+/// At most a few batches wait, and the threads with them. Dropping it ends the
+/// threads.
+#[derive(Debug)]
+pub struct ScanAll {
+    events: Option<Receiver<ScanEvent>>,
+    threads: Vec<JoinHandle<()>>,
+    stop: Arc<AtomicBool>,
+    read: Arc<AtomicU64>,
+}
+
+/// Scans transcripts, each from its offset, where a line begins, on so many
+/// threads. Large files come first, and very large ones are divided.
+#[must_use]
+pub fn scan_all(files: Vec<(TranscriptFile, u64)>, threads: usize) -> ScanAll {
+    let mut order: Vec<usize> = (0..files.len()).collect();
+    let left = |at: &usize| files[*at].0.size.saturating_sub(files[*at].1);
+    order.sort_by_key(|at| std::cmp::Reverse(left(at)));
+    let stop = Arc::new(AtomicBool::new(false));
+    let read = Arc::new(AtomicU64::new(0));
+    let (sender, events) = sync_channel(WAITING);
+    let mut jobs = Vec::with_capacity(files.len());
+    for at in order {
+        jobs.extend(divide(at, &files[at].0, files[at].1, if threads > 1 { PIECE } else { u64::MAX }));
+    }
+    let jobs = Arc::new(Jobs { jobs, next: AtomicUsize::new(0) });
+    let threads = (0..threads.clamp(1, jobs.jobs.len().max(1)))
+        .map(|_| {
+            let (jobs, sender, stop, read) = (jobs.clone(), sender.clone(), stop.clone(), read.clone());
+            thread::spawn(move || work(&jobs, &sender, &stop, read))
+        })
+        .collect();
+    ScanAll { events: Some(events), threads, stop, read }
+}
+
+impl ScanAll {
+    /// Bytes read so far.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+}
+
+impl Iterator for ScanAll {
+    type Item = ScanEvent;
+
+    fn next(&mut self) -> Option<ScanEvent> {
+        self.events.as_ref()?.recv().ok()
+    }
+}
+
+impl Drop for ScanAll {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.events = None;
+        for thread in self.threads.drain(..) {
+            // Its panic has been printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Jobs {
+    jobs: Vec<Job>,
+    next: AtomicUsize,
+}
+
+/// A piece of a file to be scanned.
+struct Job {
+    file: Arc<Divided>,
+    number: usize,
+    from: u64,
+    until: u64,
+}
+
+/// A file, and what came of its pieces.
+struct Divided {
+    at: usize,
+    origin: Origin,
+    pieces: Mutex<Vec<Option<Result<Scanned>>>>,
+}
+
+/// The pieces of a file. They begin at line starts; where those cannot be
+/// found, the file stays whole, and whoever scans it will say what is wrong.
+fn divide(at: usize, file: &TranscriptFile, from: u64, piece: u64) -> Vec<Job> {
+    let mut starts = vec![from];
+    if file.size.saturating_sub(from) > piece.saturating_mul(2)
+        && let Ok(opened) = File::open(&file.path)
+    {
+        let mut start = from;
+        while file.size - start > piece.saturating_mul(2) {
+            match next_line(&opened, start + piece, file.size) {
+                Ok(Some(next)) if next < file.size => {
+                    starts.push(next);
+                    start = next;
+                }
+                _ => break,
+            }
+        }
+    }
+    let origin = Origin::of(&file.path);
+    let pieces = Mutex::new(starts.iter().map(|_| None).collect());
+    let divided = Arc::new(Divided { at, origin, pieces });
+    let ends = starts.iter().skip(1).copied().chain([u64::MAX]);
+    let jobs = starts.iter().zip(ends).enumerate();
+    jobs.map(|(number, (&from, until))| Job { file: divided.clone(), number, from, until }).collect()
+}
+
+/// Where the first line begins behind `at`.
+fn next_line(file: &File, mut at: u64, size: u64) -> io::Result<Option<u64>> {
+    let mut buffer = vec![0; 64 << 10];
+    while at < size {
+        let n = file.read_at(&mut buffer, at)?;
+        if n == 0 {
+            break;
+        }
+        if let Some(end) = memchr(b'\n', &buffer[..n]) {
+            return Ok(Some(at + end as u64 + 1));
+        }
+        at += n as u64;
+    }
+    Ok(None)
+}
+
+fn work(jobs: &Jobs, sender: &SyncSender<ScanEvent>, stop: &AtomicBool, read: Arc<AtomicU64>) {
+    let mut scanner = Scanner::counting(read);
+    while let Some(job) = jobs.jobs.get(jobs.next.fetch_add(1, Ordering::Relaxed)) {
+        let path = &job.file.origin.path;
+        let scanned = scan(&mut scanner, job, sender, stop);
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        let scanned = scanned.map_err(|e| unreadable(path, e));
+        let mut pieces = job.file.pieces.lock().unwrap_or_else(PoisonError::into_inner);
+        pieces[job.number] = Some(scanned);
+        if pieces.iter().all(Option::is_some) {
+            let scanned = whole(path, pieces.drain(..).flatten());
+            if sender.send(ScanEvent::Done { file: job.file.at, scanned }).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn unreadable(path: &Path, e: io::Error) -> Error {
+    Error::io(format!("cannot read {}", path.display()), e)
+}
+
+fn scan(
+    scanner: &mut Scanner,
+    job: &Job,
+    sender: &SyncSender<ScanEvent>,
+    stop: &AtomicBool,
+) -> io::Result<Scanned> {
+    let file = File::open(&job.file.origin.path)?;
+    let piece = Piece { file: &file, at: job.from, until: job.until };
+    let mut witnesses = Vec::new();
+    let hand_over = |witnesses: Vec<Witness>| {
+        if !witnesses.is_empty() && sender.send(ScanEvent::Witnesses { file: job.file.at, witnesses }).is_err() {
+            stop.store(true, Ordering::Relaxed);
+        }
+    };
+    let scanned =
+        scanner.scan_reader(&mut Stoppable { piece, stop }, &job.file.origin, job.from, &mut |witness| {
+            witnesses.push(witness);
+            if witnesses.len() == BATCH {
+                hand_over(std::mem::take(&mut witnesses));
+            }
+        });
+    hand_over(witnesses);
+    scanned
+}
+
+/// Puts together what came of the pieces of a file.
+fn whole(path: &Path, pieces: impl Iterator<Item = Result<Scanned>>) -> Result<Scanned> {
+    let mut all: Option<Scanned> = None;
+    for piece in pieces {
+        let piece = piece?;
+        let Some(all) = &mut all else {
+            all = Some(piece);
+            continue;
+        };
+        all.end = piece.end;
+        all.usage_lines += piece.usage_lines;
+        all.skipped += piece.skipped;
+        all.problem_count += piece.problem_count;
+        all.problems.extend(piece.problems);
+        all.problems.truncate(20);
+    }
+    let mut all = all.unwrap_or_default();
+    let file = File::open(path).map_err(|e| unreadable(path, e))?;
+    finish(&file, &mut all).map_err(|e| unreadable(path, e))?;
+    Ok(all)
+}
+
+/// A reader that ends when it is told to.
+struct Stoppable<'a> {
+    piece: Piece<'a>,
+    stop: &'a AtomicBool,
+}
+
+impl Read for Stoppable<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.stop.load(Ordering::Relaxed) { Ok(0) } else { self.piece.read(buffer) }
+    }
+}
