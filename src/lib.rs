@@ -24,7 +24,7 @@
 //! | [`store`] | the SQLite ledger: what was witnessed, counted once | `analytics` |
 //! | [`transcript`] | finding and scanning Claude Code's transcripts | `analytics` |
 //! | [`analytics`] | summaries and time series over the ledger | `analytics` |
-//! | [`simulate`] | a Messages API server on loopback | `server` |
+//! | [`simulate`] | a Messages API server on loopback; made-up histories of transcripts | `server`; `analytics` |
 //!
 //! Errors are one type, [`Error`], with predicates such as
 //! [`Error::is_timeout`] and the [exit code](Error::exit_code) a program
@@ -35,7 +35,7 @@ pub mod analytics;
 pub mod client;
 mod error;
 pub mod pricing;
-#[cfg(feature = "server")]
+#[cfg(any(feature = "analytics", feature = "server"))]
 pub mod simulate;
 #[cfg(feature = "analytics")]
 pub mod store;

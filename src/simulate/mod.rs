@@ -1,16 +1,32 @@
-//! A Messages API server on loopback, for demonstrations, tests and load tests.
+//! What is made up: a Messages API server on loopback, and histories of
+//! transcripts, for demonstrations, tests and load tests.
 //!
-//! It speaks the API well enough for the real `claude` program: streamed and
+//! The server speaks the API well enough for the real `claude` program: streamed and
 //! plain answers, tool use, subagents, errors, rate limits, stalls and broken
-//! connections, all of them asked for with a [`Config`] and drawn from its seed.
+//! connections, all of them asked for with a `Config` and drawn from its seed.
 //! What it answers is made up, and everything that records it says so.
+//!
+//! A `History` writes transcripts as Claude Code would have, and tells what an
+//! exact reader must find in them.
 
+#[cfg(feature = "server")]
 mod answer;
+#[cfg(feature = "server")]
 mod config;
+#[cfg(feature = "server")]
 mod conversation;
+#[cfg(feature = "server")]
 mod errors;
+#[cfg(feature = "analytics")]
+mod history;
+#[cfg(feature = "server")]
 mod log;
+#[cfg(feature = "server")]
 mod server;
 
+#[cfg(feature = "server")]
 pub use config::{Config, ErrorPlan, Reply, Stall, ToolCall};
+#[cfg(feature = "analytics")]
+pub use history::{Expected, History, Totals};
+#[cfg(feature = "server")]
 pub use server::Server;

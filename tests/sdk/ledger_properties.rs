@@ -133,7 +133,7 @@ fn ledger_of(facts: &[Fact], split: usize) -> (tempfile::TempDir, SqliteLedger) 
 }
 
 /// Everything a ledger says, in an order of its own.
-fn content(ledger: &SqliteLedger) -> Vec<String> {
+pub(crate) fn content(ledger: &SqliteLedger) -> Vec<String> {
     let mut said = Vec::new();
     let mut everything = RowQuery::default();
     everything.simulated = Simulated::Include;
@@ -167,7 +167,7 @@ fn rollups(ledger: &SqliteLedger) -> Vec<String> {
 }
 
 /// Says only where two ledgers differ.
-fn same(ours: &[String], theirs: &[String]) -> Result<(), TestCaseError> {
+pub(crate) fn same(ours: &[String], theirs: &[String]) -> Result<(), TestCaseError> {
     let only = |a: &[String], b: &[String]| a.iter().filter(|s| !b.contains(s)).cloned().collect::<Vec<_>>();
     let (ours_only, theirs_only) = (only(ours, theirs), only(theirs, ours));
     prop_assert!(

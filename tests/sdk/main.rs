@@ -18,3 +18,4 @@ mod simulate;
 mod stream;
 mod stream_properties;
 mod transcript;
+mod transcript_properties;
