@@ -1,13 +1,17 @@
 //! The table of commands.
 
-use std::{env, ffi::OsString, process::ExitCode};
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    process::ExitCode,
+};
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use claude_cli::client::Secrets;
 
 use crate::{
     analytics, completions, config,
-    config::ConfigFile,
+    config::{ConfigFile, Key},
     context::{Context, Global},
     doctor, external, help, man, query, simulate, stream, timeseries,
 };
@@ -76,7 +80,7 @@ fn parse_over(args: &[OsString], ours: &[OsString]) -> claude_cli::Result<(Cli, 
         Ok(config) => (config, None),
         Err(e) => (ConfigFile::default(), Some(e)),
     };
-    let command = config.defaults(Cli::command());
+    let command = config.defaults(Cli::command()).color(color(ours, &config));
     let cli = command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
     match cli {
         // What follows the name of another's command is for that to read.
@@ -95,6 +99,17 @@ fn parse_over(args: &[OsString], ours: &[OsString]) -> claude_cli::Result<(Cli, 
             refuse(&e)
         }
         Err(e) => e.exit(),
+    }
+}
+
+/// When help and errors are coloured: as everything else is.
+fn color(args: &[OsString], config: &ConfigFile) -> ColorChoice {
+    let of_file = || config.get(Key::find("color")?)?.first().map(OsString::from);
+    let asked = config::peek(args, "--color").or_else(of_file);
+    match asked.as_deref().and_then(OsStr::to_str) {
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        _ => ColorChoice::Auto,
     }
 }
 

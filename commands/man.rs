@@ -48,7 +48,10 @@ fn write(command: &Command, name: &str, folder: &Path) -> anyhow::Result<()> {
 
 fn page(command: &Command, name: &str) -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
-    let man = Man::new(command.clone())
+    // The options have their section: a synopsis that lists all of them is not read.
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage: ").to_owned();
+    let man = Man::new(command.clone().override_usage(usage))
         .title(name.to_uppercase())
         .source(concat!("claude-cli ", env!("CARGO_PKG_VERSION")))
         .manual(NAME)

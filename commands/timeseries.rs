@@ -61,14 +61,14 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
 fn report(answer: &TimeSeries, bar_width: usize) -> Report {
     let tz = &answer.query.tz;
     let mut columns = vec![Column { name: "start", title: "Start", right: false, optional: false }];
-    columns.extend(answer.series.iter().map(|series| Column {
+    columns.extend(answer.series.iter().enumerate().map(|(i, series)| Column {
         name: series.metric.name(),
         title: title(series.metric),
         right: true,
-        optional: false,
+        optional: i > 0,
     }));
     if bar_width > 0 {
-        columns.push(Column { name: "bar", title: "", right: false, optional: false });
+        columns.push(Column { name: "bar", title: "", right: false, optional: true });
     }
     let first = answer.series.first();
     let most = first.map_or(0.0, |s| s.points.iter().filter_map(|p| p.1).fold(0.0, f64::max));

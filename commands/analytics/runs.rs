@@ -82,7 +82,7 @@ fn report(runs: &[Run], context: &Context) -> Report {
     let columns = vec![
         column("started", "Started", false, false),
         column("command", "Command", false, true),
-        column("backend", "Backend", false, false),
+        column("backend", "Backend", false, true),
         column("model", "Model", false, false),
         column("exit", "Exit", false, false),
         column("attempts", "Attempts", true, true),

@@ -22,20 +22,28 @@ pub(crate) struct ConfigFile {
     aliases: BTreeMap<String, String>,
 }
 
-/// The file: `--config`, `CLAUDE_CLI_CONFIG`, or the one in the config folder.
-/// Read from the arguments themselves, because it decides how they are read.
-fn locate(args: &[OsString]) -> Option<PathBuf> {
+/// The value of a global option, read from the arguments themselves: for what
+/// decides how they are read, and how it is told that they cannot be.
+pub(crate) fn peek(args: &[OsString], option: &str) -> Option<OsString> {
     let mut args = args.iter().skip(1).take_while(|arg| *arg != "--");
     while let Some(arg) = args.next() {
-        if arg == "--config" {
-            return args.next().map(PathBuf::from);
+        if arg == option {
+            return args.next().cloned();
         }
-        if let Some(path) = arg.to_str().and_then(|arg| arg.strip_prefix("--config=")) {
-            return Some(path.into());
+        if let Some(value) = arg.to_str().and_then(|arg| arg.strip_prefix(option)?.strip_prefix('=')) {
+            return Some(value.into());
         }
     }
-    let named = env::var_os("CLAUDE_CLI_CONFIG").filter(|path| !path.is_empty());
-    named.map(PathBuf::from).or_else(|| Some(config_folder().ok()?.join("config.toml")))
+    None
+}
+
+/// The file: `--config`, `CLAUDE_CLI_CONFIG`, or the one in the config folder.
+fn locate(args: &[OsString]) -> Option<PathBuf> {
+    let named = || env::var_os("CLAUDE_CLI_CONFIG").filter(|path| !path.is_empty());
+    peek(args, "--config")
+        .or_else(named)
+        .map(PathBuf::from)
+        .or_else(|| Some(config_folder().ok()?.join("config.toml")))
 }
 
 impl ConfigFile {

@@ -16,10 +16,10 @@ use clap::{CommandFactory, Subcommand};
 use claude_cli::Error;
 use serde_json::json;
 
-use self::keys::{ALIASES, Key, Kind, similar};
+use self::keys::{ALIASES, Kind, similar};
 pub(crate) use self::{
-    file::ConfigFile,
-    keys::{KEYS, closest},
+    file::{ConfigFile, peek},
+    keys::{KEYS, Key, closest},
 };
 use crate::{
     cli::Cli,

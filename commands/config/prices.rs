@@ -36,7 +36,9 @@ pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         }
         lines.push(line.into());
     }
-    let column = |name, title, right| Column { name, title, right, optional: false };
+    // A narrow terminal shows what most tokens cost.
+    let column =
+        |name: &'static str, title, right| Column { name, title, right, optional: name.starts_with("cache") };
     let report = Report {
         columns: vec![
             column("model", "Model", false),

@@ -115,7 +115,7 @@ pub(crate) struct PromptArgs {
     #[arg(long, help_heading = "Recording")]
     pub(crate) no_record: bool,
     /// Arguments for the `claude` program, passed on untouched
-    #[arg(last = true, value_name = "CLAUDE ARGS")]
+    #[arg(last = true, value_name = "CLAUDE_ARGS")]
     pub(crate) claude_args: Vec<String>,
 }
 

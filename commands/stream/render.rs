@@ -7,7 +7,7 @@ use claude_cli::{
     stream::{ApiEvent, ContentBlock, StreamEvent},
 };
 use serde_json::Value;
-use termimad::MadSkin;
+use termimad::{Alignment, MadSkin};
 
 use crate::{
     context::Context,
@@ -34,7 +34,12 @@ impl Renderer {
     pub(super) fn new(args: &PromptArgs, live: bool, context: &Context) -> Self {
         // What is shown as it comes cannot be laid out: a line's end is not known yet.
         let lay_out = !live && !args.plain && stdout().is_terminal();
-        let skin = || if context.colors_stdout() { MadSkin::default() } else { MadSkin::no_style() };
+        let skin = || {
+            let mut skin = if context.colors_stdout() { MadSkin::default() } else { MadSkin::no_style() };
+            // A centred title is lost on a wide terminal.
+            skin.headers.iter_mut().for_each(|header| header.align = Alignment::Left);
+            skin
+        };
         Self {
             output: args.output,
             live,

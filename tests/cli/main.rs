@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod analytics;
+mod color;
 mod config;
 mod doctor;
 mod exits;
