@@ -13,7 +13,7 @@ use crate::{
     analytics, completions, config,
     config::{ConfigFile, Key},
     context::{Context, Global},
-    doctor, external, help, man, query, simulate, stream, timeseries,
+    doctor, external, help, import, man, query, simulate, stream, timeseries,
 };
 
 /// Run Claude from scripts and CI, stream its answers, and know what every request cost.
@@ -44,6 +44,8 @@ pub(crate) enum Command {
     /// Run a prompt and print its answer as it comes; `-` records a stream from stdin
     #[command(after_long_help = help::shown_examples("stream"))]
     Stream(stream::Args),
+    /// Read transcripts, other ledgers and exports into the ledger
+    Import(import::Args),
     /// Answer questions about what was spent
     #[command(subcommand)]
     Analytics(analytics::Command),
@@ -140,6 +142,7 @@ impl Command {
         match self {
             Self::Query(args) => query::run(args, context),
             Self::Stream(args) => stream::run(args, context),
+            Self::Import(args) => import::run(&args, context),
             Self::Analytics(command) => command.run(context),
             Self::Timeseries(args) => timeseries::run(&args, context),
             Self::Simulate(args) => simulate::run(args, context),
@@ -174,8 +177,18 @@ mod tests {
         let command = Cli::command();
         command.clone().debug_assert();
         let names: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
-        let expected =
-            ["query", "stream", "analytics", "timeseries", "simulate", "config", "doctor", "completions", "man"];
+        let expected = [
+            "query",
+            "stream",
+            "import",
+            "analytics",
+            "timeseries",
+            "simulate",
+            "config",
+            "doctor",
+            "completions",
+            "man",
+        ];
         assert_eq!(names, expected);
     }
 }

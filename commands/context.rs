@@ -77,6 +77,9 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     color: Color,
+    /// Do not look for what is new in the transcripts before a report
+    #[arg(long, global = true, help_heading = "Global options")]
+    no_import: bool,
     /// Say nothing on stderr but errors
     #[arg(long, short, global = true, help_heading = "Global options")]
     quiet: bool,
@@ -146,6 +149,11 @@ impl Context {
     /// Whether stderr may be coloured.
     pub(crate) fn colors_stderr(&self) -> bool {
         colors(self.global.color, stderr().is_terminal())
+    }
+
+    /// Whether reports read what is new in the transcripts first.
+    pub(crate) const fn imports(&self) -> bool {
+        !self.global.no_import
     }
 
     pub(crate) const fn quiet(&self) -> bool {

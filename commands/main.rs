@@ -10,6 +10,7 @@ mod doctor;
 mod duration;
 mod external;
 mod help;
+mod import;
 mod man;
 mod output;
 mod prompt;

@@ -43,8 +43,8 @@ impl Recording {
             backend: backend.to_owned(),
             model: args.model.as_deref().map(|model| normalize(model).name),
             project: here.map(|path| path.display().to_string()),
-            user: variable("USER").or_else(|| variable("LOGNAME")),
-            host: rustix::system::uname().nodename().to_str().ok().map(str::to_owned),
+            user: user(),
+            host: host(),
             tags: args.tags()?,
             simulated: backend == "simulated",
             reports_cost: matches!(backend, "claude" | "stdin"),
@@ -79,6 +79,16 @@ impl Recording {
         }
         (outcome, Unwritten { writer: self.writer })
     }
+}
+
+/// Who works here.
+pub(crate) fn user() -> Option<String> {
+    variable("USER").or_else(|| variable("LOGNAME"))
+}
+
+/// The name of this machine.
+pub(crate) fn host() -> Option<String> {
+    rustix::system::uname().nodename().to_str().ok().map(str::to_owned)
 }
 
 /// A record on its way into the ledger.

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use crate::{
     candidates::{agents, branches, hosts, models_seen, projects, sessions, tags, users},
     context::Context,
+    import,
     output::{Column, Value, money, thousands},
 };
 
@@ -131,9 +132,12 @@ pub(crate) fn cost(sums: &Sums, mode: CostMode) -> Value {
 }
 
 impl Context {
-    /// The ledger for a report. If there is none yet, an empty one, and a word
-    /// on stderr.
+    /// The ledger for a report, with all that is new in the transcripts. If
+    /// there is none yet, an empty one, and a word on stderr.
     pub(crate) fn ledger_reader(&self) -> anyhow::Result<Box<dyn LedgerReader>> {
+        if self.imports() {
+            import::before_report(self);
+        }
         let path = self.ledger_path()?;
         if let Some(ledger) = SqliteLedger::open_read_only(&path)? {
             return Ok(Box::new(ledger));
@@ -144,7 +148,7 @@ impl Context {
 }
 
 /// A ledger that is not there yet: nothing was recorded.
-struct NoLedger;
+pub(crate) struct NoLedger;
 
 impl LedgerReader for NoLedger {
     fn rollups(&self, _: &RollupQuery) -> Result<Vec<RollupRow>> {

@@ -10,5 +10,6 @@ mod table;
 
 pub use model_name::{ModelName, normalize};
 pub use money::{format_usd, parse_usd_nanos};
+#[cfg(feature = "analytics")]
 pub(crate) use table::Priced;
 pub use table::{ModelPrice, PriceTable, Rates};

@@ -30,16 +30,20 @@ mod fingerprint;
 mod fold;
 mod folders;
 mod giant;
+mod import;
 mod line;
 mod many;
 mod scanner;
 mod time;
+mod watch;
 
 pub use find::{TranscriptFile, find};
 pub use fingerprint::{Fingerprint, is_continuation};
 pub use folders::{config_folders, config_folders_from, projects_folder};
+pub use import::{ImportOptions, ImportReport, Plan, Progress, import};
 pub use many::{ScanAll, ScanEvent, scan_all};
 pub use scanner::{Origin, Scanned, Scanner};
+pub use watch::watch;
 
 use std::path::PathBuf;
 
