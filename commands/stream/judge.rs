@@ -1,6 +1,6 @@
 //! How a run that ended is to be judged.
 
-use claude_cli::{Error, client::verdict, stream::RunResult};
+use claude_cli::{Error, client::verdict_after, stream::RunResult};
 
 use crate::prompt::PromptArgs;
 
@@ -9,13 +9,19 @@ pub(super) fn gravest(errors: impl IntoIterator<Item = Error>) -> Option<Error> 
     errors.into_iter().min_by_key(|error| error.exit_class().rank())
 }
 
-/// All that is wrong with a result.
-pub(super) fn judge(result: &RunResult, max_cost: Option<i64>, args: &PromptArgs) -> Vec<Error> {
+/// All that is wrong with a result; `told` is the kind of error that was
+/// reported before it.
+pub(super) fn judge(
+    result: &RunResult,
+    told: Option<&str>,
+    max_cost: Option<i64>,
+    args: &PromptArgs,
+) -> Vec<Error> {
     let mut wrong = Vec::new();
     if let (Some(limit), "error_max_budget_usd") = (max_cost, result.subtype.as_str()) {
         wrong.push(Error::OverBudget { spent: result.cost_nanos.unwrap_or(limit), limit });
     }
-    if let Err(e) = verdict(result) {
+    if let Err(e) = verdict_after(result, told) {
         // An answer by schema need not say anything besides.
         let answered = e.is_not_delivered() && !result.is_error && result.structured_output.is_some();
         wrong.extend((!answered).then_some(e));

@@ -5,7 +5,7 @@ use std::io;
 use anyhow::Context as _;
 use claude_cli::{
     Error, QueryBuilder,
-    client::{Secrets, estimate, within_budget},
+    client::{Secrets, estimate, told_error, within_budget},
     store::{Outcome, RunText},
     stream::RunResult,
 };
@@ -100,6 +100,7 @@ pub(super) async fn run_once(
     let mut errors = Vec::new();
     let mut over_budget = None;
     let mut interrupted = false;
+    let mut told = None;
     let mut unwritten = None;
     loop {
         let item = tokio::select! {
@@ -115,6 +116,7 @@ pub(super) async fn run_once(
             None => break,
             Some(Ok(event)) => {
                 recording.observe(&event);
+                told = told_error(&event).map(str::to_owned).or(told);
                 if let Some(limit) = max_cost.filter(|_| over_budget.is_none() && event.changes_usage()) {
                     let spent = recording.recorder().cost_so_far(&prices);
                     if spent > limit {
@@ -143,7 +145,7 @@ pub(super) async fn run_once(
         errors.push(cut.unwrap_or_else(longest));
     }
     errors.extend(over_budget);
-    errors.extend(result.iter().flat_map(|result| judge(result, max_cost, args)));
+    errors.extend(result.iter().flat_map(|result| judge(result, told.as_deref(), max_cost, args)));
     let error = gravest(errors).map(|error| Secrets::of_environment().mask_error(error));
     let answer = result.as_ref().and_then(|result| result.result.clone());
     Ok(Ran { recording: Some(recording), result, answer, error, cut_off, unwritten })

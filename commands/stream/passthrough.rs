@@ -7,7 +7,12 @@ use std::{
 };
 
 use anyhow::Context as _;
-use claude_cli::{Error, StreamFormat, client::Secrets, store::RunText, stream::Decoder};
+use claude_cli::{
+    Error, StreamFormat,
+    client::{Secrets, told_error},
+    store::RunText,
+    stream::Decoder,
+};
 
 use super::judge::{gravest, judge};
 use crate::{context::Context, prompt::PromptArgs, recording::Recording, status};
@@ -26,6 +31,7 @@ pub(super) fn run(args: &PromptArgs, context: &Context) -> anyhow::Result<ExitCo
     let (mut input, mut output) = (stdin().lock(), stdout().lock());
     let mut chunk = vec![0; CHUNK];
     let mut skipped = 0_u64;
+    let mut told = None;
     let mut failure: Option<anyhow::Error> = None;
     loop {
         let read = match input.read(&mut chunk) {
@@ -45,7 +51,10 @@ pub(super) fn run(args: &PromptArgs, context: &Context) -> anyhow::Result<ExitCo
         let ended = read == 0 || failure.is_some();
         while let Some(event) = if ended { decoder.finish() } else { decoder.next_event() } {
             match event {
-                Ok(event) => recording.observe(&event),
+                Ok(event) => {
+                    recording.observe(&event);
+                    told = told_error(&event).map(str::to_owned).or(told);
+                }
                 Err(_) => skipped += 1,
             }
         }
@@ -59,8 +68,9 @@ pub(super) fn run(args: &PromptArgs, context: &Context) -> anyhow::Result<ExitCo
         message: "the stream ended without a result".to_owned(),
         stderr: String::new(),
     };
-    let mut errors =
-        result.as_ref().map_or_else(|| vec![unfinished()], |result| judge(result, args.max_cost, args));
+    let mut errors = result
+        .as_ref()
+        .map_or_else(|| vec![unfinished()], |result| judge(result, told.as_deref(), args.max_cost, args));
     let spent = recording.recorder().cost_so_far(&context.prices());
     errors.extend(args.max_cost.filter(|limit| spent > *limit).map(|limit| Error::OverBudget { spent, limit }));
     let secrets = Secrets::of_environment();

@@ -37,7 +37,7 @@ pub use request::{Limits, Request, Session};
 pub use resolve::{BackendKind, find_claude};
 #[cfg(any(feature = "analytics", feature = "server"))]
 pub(crate) use response::kind_of;
-pub use response::{Response, verdict};
+pub use response::{Response, told_error, verdict, verdict_after};
 pub use secrets::{Secrets, without_secrets};
 #[cfg(feature = "server")]
 pub use simulated::SimulatedBackend;

@@ -85,6 +85,7 @@ pub(super) struct Collector {
     started: Instant,
     response: Response,
     plain: String,
+    told: Option<String>,
 }
 
 impl Collector {
@@ -93,12 +94,16 @@ impl Collector {
             started: Instant::now(),
             response: Response { attempts: 1, ..Response::default() },
             plain: String::new(),
+            told: None,
         }
     }
 
     pub(super) fn take(&mut self, event: &Event) {
         if self.response.ttft.is_none() && event.text_delta().is_some_and(|text| !text.is_empty()) {
             self.response.ttft = Some(self.started.elapsed());
+        }
+        if let Some(kind) = told_error(event) {
+            self.told = Some(kind.to_owned());
         }
         match event.kind() {
             EventKind::Init(init) => {
@@ -126,7 +131,7 @@ impl Collector {
             self.response.text = self.plain;
             return Ok(self.response);
         };
-        verdict(result)?;
+        verdict_after(result, self.told.as_deref())?;
         self.response.text = result.result.clone().unwrap_or_default();
         if self.response.session_id.is_none() {
             self.response.session_id.clone_from(&result.session_id);
@@ -168,6 +173,36 @@ pub fn verdict(result: &RunResult) -> Result<()> {
     }
     let what = if result.subtype == "success" { "error" } else { &result.subtype };
     Err(Error::NotDelivered(if text.is_empty() { what.to_owned() } else { format!("{what}: {text}") }))
+}
+
+/// The kind of API error that a line reports instead of an answer, if it does.
+#[must_use]
+pub fn told_error(event: &Event) -> Option<&str> {
+    match event.kind() {
+        EventKind::Assistant(line) if line.parent_tool_use_id.is_none() => line.error.as_deref(),
+        _ => None,
+    }
+}
+
+/// [`verdict`], where the result itself does not say why it failed, but a line
+/// before it ([`told_error`]) does: the program without a login has no status
+/// to report.
+///
+/// # Errors
+/// As [`verdict`].
+pub fn verdict_after(result: &RunResult, told: Option<&str>) -> Result<()> {
+    verdict(result).map_err(|error| {
+        let api = |kind: &str| Error::Api {
+            status: None,
+            kind: kind.to_owned(),
+            message: result.result.clone().unwrap_or_default(),
+            request_id: None,
+        };
+        match told.map(api).filter(|told| told.is_auth() || told.is_overloaded()) {
+            Some(told) if result.is_error && error.is_not_delivered() => told,
+            _ => error,
+        }
+    })
 }
 
 /// The API's error type for a status, as its documentation lists them.

@@ -243,6 +243,15 @@ fn the_api_is_interrupted_by_a_signal() {
 fn a_recorded_stream_is_judged_in_the_same_way() {
     let denied = result(json!({ "permission_denials": [{ "tool_name": "Bash" }] }));
     let dear = format!("{DEAR}{}", result(json!({})));
+    // No request was made, and so there is no status.
+    let reported = |kind: &str| {
+        let line = json!({
+            "type": "assistant", "message": { "model": "<synthetic>", "content": [] }, "session_id": "s",
+            "parent_tool_use_id": null, "error": kind,
+        });
+        format!("{line}\n{}", result(json!({ "is_error": true, "result": "Not logged in" })))
+    };
+    let not_logged_in = reported("authentication_failed");
     for (input, args, code) in [
         (&denied, &[][..], 0),
         (&denied, &["--fail-on-denied"], 7),
@@ -252,6 +261,9 @@ fn a_recorded_stream_is_judged_in_the_same_way() {
         (&result(json!({ "is_error": true, "api_error_status": 401 })), &[], 4),
         (&result(json!({ "is_error": true, "api_error_status": 429 })), &[], 5),
         (&String::new(), &[], 1),
+        (&not_logged_in, &[], 4),
+        (&reported("rate_limit"), &[], 5),
+        (&reported("max_output_tokens"), &[], 7),
     ] {
         let home = Home::new();
         let done = fed(home.cli(["stream", "-"]).args(args), input.as_bytes());

@@ -13,6 +13,8 @@ mod harness;
 mod ledger;
 mod query;
 mod real_claude;
+mod real_exits;
+mod schema;
 mod secrets;
 mod simulate;
 mod stream;

@@ -16,15 +16,15 @@ use serde_json::Value;
 
 use crate::harness::{BINARY, Home, PLANTED_KEY, Simulator, alive, done, drain, ends, fed, signal, wait_until};
 
-struct Real {
-    home: Home,
+pub(crate) struct Real {
+    pub(crate) home: Home,
     program: PathBuf,
-    simulator: Simulator,
+    pub(crate) simulator: Simulator,
 }
 
 impl Real {
     /// The program and a server for it; `None` where there is no program.
-    fn new<'a>(args: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+    pub(crate) fn new<'a>(args: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         let Some(program) = env::var_os("CLAUDE_CLI_TEST_CLAUDE").filter(|path| !path.is_empty()) else {
             assert!(
                 env::var_os("CLAUDE_CLI_REQUIRE_PEERS").is_none(),
@@ -52,7 +52,7 @@ impl Real {
         command
     }
 
-    fn cli<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Command {
+    pub(crate) fn cli<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Command {
         self.with(self.home.cli(args))
     }
 
@@ -206,7 +206,7 @@ fn a_kill_in_the_middle_leaves_nothing_running_and_a_sound_ledger() {
 }
 
 /// The children of a process and their command lines.
-fn children_of(pid: u32) -> Vec<(i32, String)> {
+pub(crate) fn children_of(pid: u32) -> Vec<(i32, String)> {
     let pids = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     pids.split_whitespace()
         .map(|pid| {
