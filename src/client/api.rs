@@ -150,6 +150,9 @@ impl ApiBackend {
             let pem = std::fs::read(file).map_err(|e| Error::io(format!("cannot read {}", file.display()), e))?;
             let certificates = reqwest::Certificate::from_pem_bundle(&pem)
                 .map_err(|e| Error::Invalid(format!("{}: no PEM certificates: {e}", file.display())))?;
+            if certificates.is_empty() {
+                return Err(Error::Invalid(format!("{}: no PEM certificates in it", file.display())));
+            }
             builder = builder.tls_certs_merge(certificates);
         }
         let client = builder.build().map_err(|e| self.unreachable(&e))?;
