@@ -13,7 +13,7 @@ use crate::{
     analytics, completions, config,
     config::{ConfigFile, Key},
     context::{Context, Global},
-    doctor, external, help, import, man, query, simulate, stream, timeseries,
+    doctor, external, help, import, man, query, simulate, statusline, stream, timeseries,
 };
 
 /// Run Claude from scripts and CI, stream its answers, and know what every request cost.
@@ -52,6 +52,9 @@ pub(crate) enum Command {
     /// Show how cost, requests and latency went over time
     #[command(after_long_help = help::shown_examples("timeseries"))]
     Timeseries(timeseries::Args),
+    /// Print a line for Claude Code's status line
+    #[command(after_long_help = help::shown_examples("statusline"))]
+    Statusline(statusline::Args),
     /// Serve a simulated Messages API on loopback
     #[command(after_long_help = help::shown_examples("simulate"))]
     Simulate(simulate::Args),
@@ -145,6 +148,7 @@ impl Command {
             Self::Import(args) => import::run(&args, context),
             Self::Analytics(command) => command.run(context),
             Self::Timeseries(args) => timeseries::run(&args, context),
+            Self::Statusline(args) => statusline::run(&args, context),
             Self::Simulate(args) => simulate::run(args, context),
             Self::Config(command) => command.run(context),
             Self::Doctor(args) => doctor::run(&args, context),
@@ -183,6 +187,7 @@ mod tests {
             "import",
             "analytics",
             "timeseries",
+            "statusline",
             "simulate",
             "config",
             "doctor",

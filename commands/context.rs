@@ -146,6 +146,12 @@ impl Context {
         colors(self.global.color, stdout().is_terminal())
     }
 
+    /// Whether stdout may be coloured where whoever reads it shows colours
+    /// though it is no terminal.
+    pub(crate) fn colors_captured(&self) -> bool {
+        colors(self.global.color, true)
+    }
+
     /// Whether stderr may be coloured.
     pub(crate) fn colors_stderr(&self) -> bool {
         colors(self.global.color, stderr().is_terminal())

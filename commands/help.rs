@@ -114,6 +114,24 @@ pub(crate) fn examples(command: &str) -> &'static [Entry] {
             ("claude-cli analytics summary --since 7d --by model", "The last seven days, by model."),
             ("claude-cli analytics summary --since today --fail-over 20", "Exits with 3 above 20 USD."),
         ],
+        "sessions" => {
+            &[("claude-cli analytics sessions --since 7d --sort cost", "The costliest sessions of a week.")]
+        }
+        "blocks" => &[
+            ("claude-cli analytics blocks --active", "The window in use, its burn rate, and where that leads."),
+            ("claude-cli analytics blocks --token-limit max", "Shares of the most that a window ever took."),
+        ],
+        "budget" => &[
+            (
+                "claude-cli analytics budget set ci --limit 50 --period week --tag team=ci",
+                "What requests with a tag may cost a week.",
+            ),
+            ("claude-cli analytics budget check --fail-over", "Exits with 3 if a budget is crossed."),
+        ],
+        "statusline" => &[(
+            "echo '{}' | claude-cli statusline",
+            "What the status line would say; in settings.json it is the statusLine's command.",
+        )],
         "timeseries" => &[(
             "claude-cli timeseries --bucket 1d --since 30d --metric cost,tokens",
             "Cost and tokens of every day, for 30 days.",
@@ -169,7 +187,19 @@ mod tests {
 
     #[test]
     fn examples_are_understood() {
-        for command in ["query", "stream", "summary", "timeseries", "simulate", "config", "completions"] {
+        for command in [
+            "query",
+            "stream",
+            "summary",
+            "sessions",
+            "blocks",
+            "budget",
+            "statusline",
+            "timeseries",
+            "simulate",
+            "config",
+            "completions",
+        ] {
             assert!(!examples(command).is_empty(), "{command}");
             for (typed, _) in examples(command) {
                 let ours = typed.split('|').map(str::trim).find(|part| part.contains("claude-cli ")).unwrap();

@@ -19,6 +19,7 @@ mod recording;
 mod report;
 mod simulate;
 mod status;
+mod statusline;
 mod stream;
 mod timeseries;
 

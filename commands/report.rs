@@ -3,11 +3,11 @@
 use clap_complete::ArgValueCandidates;
 use claude_cli::{
     Result,
-    analytics::{TimeRange, dollars},
+    analytics::{TimeRange, dollars, iso},
     pricing::format_usd,
     store::{
-        CostMode, Entry, Filter, FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery, Run,
-        RunQuery, SessionQuery, SessionRow, Simulated, Source, SqliteLedger, Sums,
+        Alert, Budget, CostMode, Entry, Filter, FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow,
+        RowQuery, Run, RunQuery, SessionQuery, SessionRow, Simulated, Source, SqliteLedger, Sums,
     },
 };
 use jiff::Timestamp;
@@ -28,6 +28,13 @@ pub(crate) struct ReportArgs {
     /// Up to this time; a date counts to its end
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
+    #[command(flatten)]
+    count: CountArgs,
+}
+
+/// What counts, and as how much.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct CountArgs {
     /// Count what the simulated backend did, too
     #[arg(long)]
     include_simulated: bool,
@@ -50,9 +57,26 @@ enum Cost {
 
 impl ReportArgs {
     pub(crate) fn range(&self, now: Timestamp, context: &Context) -> Result<TimeRange> {
-        TimeRange::parse(self.since.as_deref(), self.until.as_deref(), now, context.tz.clone())
+        self.range_from(None, now, context)
     }
 
+    /// The range that begins at `since`, unless the user says when it begins or
+    /// ends.
+    pub(crate) fn range_from(&self, since: Option<&str>, now: Timestamp, context: &Context) -> Result<TimeRange> {
+        let since = self.since.as_deref().or(since.filter(|_| self.until.is_none()));
+        TimeRange::parse(since, self.until.as_deref(), now, context.tz.clone())
+    }
+
+    pub(crate) const fn simulated(&self) -> Simulated {
+        self.count.simulated()
+    }
+
+    pub(crate) const fn cost(&self) -> CostMode {
+        self.count.cost()
+    }
+}
+
+impl CountArgs {
     pub(crate) const fn simulated(&self) -> Simulated {
         if self.include_simulated { Simulated::Include } else { Simulated::Exclude }
     }
@@ -112,9 +136,37 @@ impl FilterArgs {
     }
 }
 
+/// A column of text.
+pub(crate) const fn words(name: &'static str, title: &'static str, optional: bool) -> Column {
+    Column { name, title, right: false, optional }
+}
+
 /// A column of numbers.
 pub(crate) const fn number(name: &'static str, title: &'static str, optional: bool) -> Column {
     Column { name, title, right: true, optional }
+}
+
+/// Dollars that were worked out.
+pub(crate) fn usd(amount: Option<f64>) -> Value {
+    amount.map_or_else(
+        || Value { shown: "unknown".to_owned(), raw: String::new() },
+        |usd| Value { shown: money((usd * 1e9).round() as i64), raw: usd.to_string() },
+    )
+}
+
+/// A moment in the zone of the report.
+pub(crate) fn moment(ts: i64, context: &Context) -> Value {
+    let shown = Timestamp::from_millisecond(ts).map_or_else(
+        |_| ts.to_string(),
+        |at| at.to_zoned_datetime(context.tz.clone()).strftime("%Y-%m-%d %H:%M").to_string(),
+    );
+    Value { shown, raw: iso(ts) }
+}
+
+/// A length of time for people: minutes, or hours and minutes.
+pub(crate) fn span(ms: i64) -> String {
+    let minutes = ms / 60_000;
+    if minutes < 60 { format!("{minutes}m") } else { format!("{}h {:02}m", minutes / 60, minutes % 60) }
 }
 
 /// The known cost, and how many requests it leaves out.
@@ -176,6 +228,14 @@ impl LedgerReader for NoLedger {
     }
 
     fn search(&self, _: &str, _: u32) -> Result<Vec<FoundText>> {
+        Ok(Vec::new())
+    }
+
+    fn budgets(&self) -> Result<Vec<Budget>> {
+        Ok(Vec::new())
+    }
+
+    fn alerts(&self, _: Option<u32>) -> Result<Vec<Alert>> {
         Ok(Vec::new())
     }
 }

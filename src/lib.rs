@@ -23,7 +23,7 @@
 //! | [`pricing`] | the price table and the cost of one request | always |
 //! | [`store`] | the SQLite ledger: what was witnessed, counted once | `analytics` |
 //! | [`transcript`] | finding and scanning Claude Code's transcripts | `analytics` |
-//! | [`analytics`] | summaries and time series over the ledger | `analytics` |
+//! | [`analytics`] | summaries, time series, blocks and budgets over the ledger | `analytics` |
 //! | [`simulate`] | a Messages API server on loopback; made-up histories of transcripts | `server`; `analytics` |
 //!
 //! Errors are one type, [`Error`], with predicates such as

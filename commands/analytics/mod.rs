@@ -1,6 +1,10 @@
 //! `claude-cli analytics …`: questions to the ledger.
 
+mod alerts;
+mod blocks;
+mod budget;
 mod runs;
+mod sessions;
 mod summary;
 mod verify;
 
@@ -18,6 +22,17 @@ pub(crate) enum Command {
     /// Show how cost, requests and latency went over time
     #[command(after_long_help = shown_examples("timeseries"))]
     Timeseries(timeseries::Args),
+    /// List sessions, the newest or the costliest first
+    #[command(after_long_help = shown_examples("sessions"))]
+    Sessions(sessions::Args),
+    /// Show 5-hour billing windows, and where the one in use leads
+    #[command(after_long_help = shown_examples("blocks"))]
+    Blocks(blocks::Args),
+    /// Set what may be spent, and check whether it was
+    #[command(subcommand, after_long_help = shown_examples("budget"))]
+    Budget(budget::Command),
+    /// List which budgets were crossed, and when
+    Alerts(alerts::Args),
     /// List what this program ran
     Runs(runs::Args),
     /// Check the ledger and its rollups
@@ -29,6 +44,10 @@ impl Command {
         match self {
             Self::Summary(args) => summary::run(&args, context),
             Self::Timeseries(args) => timeseries::run(&args, context),
+            Self::Sessions(args) => sessions::run(&args, context),
+            Self::Blocks(args) => blocks::run(&args, context),
+            Self::Budget(command) => command.run(context),
+            Self::Alerts(args) => alerts::run(&args, context),
             Self::Runs(args) => runs::run(&args, context),
             Self::Verify(args) => verify::run(&args, context),
         }

@@ -76,7 +76,7 @@ fn by() -> impl clap::builder::TypedValueParser<Value = GroupBy> {
         .try_map(|name| name.parse::<GroupBy>())
 }
 
-fn usd(text: &str) -> Result<i64, String> {
+pub(crate) fn usd(text: &str) -> Result<i64, String> {
     parse_usd_nanos(text).filter(|n| *n >= 0).ok_or_else(|| "an amount in dollars, such as 2.50".to_owned())
 }
 

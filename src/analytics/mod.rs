@@ -5,17 +5,23 @@
 //! for ten million requests as for ten.
 
 mod blocks;
+mod budgets;
 mod calendar;
 mod fold;
 mod group;
 mod range;
 mod report;
+mod sessions;
+mod statusline;
 mod summary;
 mod timeseries;
 
 pub use blocks::{BLOCK_MILLIS, Block, BlocksQuery, BurnRate, Projection, blocks};
+pub use budgets::{BudgetState, BudgetStatus, PROJECTION_METHOD, budget_status};
 pub use group::{GroupBy, GroupOrder};
 pub use range::{TimeRange, parse_zone};
 pub use report::{SUMMARY_SCHEMA, TIMESERIES_SCHEMA, dollars, figures, iso};
+pub use sessions::{SessionsQuery, sessions};
+pub use statusline::{Glance, StatusInput};
 pub use summary::{Group, Summary, SummaryQuery, summary};
 pub use timeseries::{Bucket, Metric, Series, TimeSeries, TimeSeriesQuery, timeseries};

@@ -10,6 +10,7 @@
 //! Everything outside this module speaks [`LedgerReader`] and [`Ledger`]; only
 //! this module speaks SQL.
 
+mod budget;
 mod files;
 mod histogram;
 mod identity;
@@ -26,6 +27,7 @@ mod sums;
 mod witness;
 mod writer;
 
+pub use budget::{Alert, Budget, Period};
 pub use histogram::Histogram;
 pub use query::{
     Dimension, Filter, Level, RequestRow, RollupQuery, RollupRow, RowKind, RowQuery, RunQuery, SessionOrder,
@@ -88,6 +90,18 @@ pub trait LedgerReader {
     /// # Errors
     /// If the ledger cannot be read.
     fn search(&self, words: &str, limit: u32) -> Result<Vec<FoundText>>;
+
+    /// All budgets, by name.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    fn budgets(&self) -> Result<Vec<Budget>>;
+
+    /// The latest alerts, the newest first; `None` for all of them.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    fn alerts(&self, limit: Option<u32>) -> Result<Vec<Alert>>;
 }
 
 /// What a new price table changed.
@@ -136,6 +150,25 @@ pub trait Ledger: LedgerReader {
     /// # Errors
     /// If the ledger cannot be written. What was dropped until then stays so.
     fn prune(&mut self, before: i64) -> Result<Pruned>;
+
+    /// Sets a budget; one of the same name is replaced.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written.
+    fn set_budget(&mut self, budget: &Budget) -> Result<()>;
+
+    /// Removes a budget, and says whether there was one. Its alerts stay.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written.
+    fn remove_budget(&mut self, name: &str) -> Result<bool>;
+
+    /// Records crossings, and returns those that were not recorded before: of
+    /// a budget's period and threshold there is one, until its limit changes.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written; none is recorded then.
+    fn record_alerts(&mut self, crossed: &[Alert]) -> Result<Vec<Alert>>;
 
     /// A number that changes whenever another connection or process commits.
     ///

@@ -1,5 +1,7 @@
 //! The questions the ledger answers.
 
+use serde::{Deserialize, Serialize};
+
 use super::{ByMode, CostMode, Sums};
 
 /// The length of a rollup cell.
@@ -127,24 +129,33 @@ pub struct RowQuery {
 }
 
 /// Which requests count: those that have all of these values.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Filter {
     /// The model.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// The project.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
     /// The git branch.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
     /// The session.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
     /// `main` or `subagent`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
     /// The user.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// The host.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
     /// A tag, as `key=value`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
 }
 

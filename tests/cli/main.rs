@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod analytics;
+mod analytics_budgets;
+mod analytics_reports;
+mod analytics_statusline;
 mod color;
 mod config;
 mod doctor;

@@ -4,6 +4,7 @@
 //! from survives a crash of the machine. Writers queue for the write lock
 //! (`BEGIN IMMEDIATE`, busy timeout); readers never wait for them.
 
+mod budgets;
 mod export;
 mod groups;
 mod names;
@@ -35,7 +36,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 pub use verify::VerifyReport;
 
 use self::{names::Names, rollups::Deltas, schema::MigrateError, settlement::Unsettled, touched::Touched};
-use super::{Batch, Ledger, Pruned, Repriced};
+use super::{Alert, Batch, Budget, Ledger, Pruned, Repriced};
 use crate::{Error, Result, pricing::PriceTable};
 
 /// How long a writer waits for another one.
@@ -107,6 +108,26 @@ impl SqliteLedger {
             Ok(false) => Self::open(path).map(Some),
             Err(e) => Err(fail(e.to_string())),
         }
+    }
+
+    /// Opens the ledger for a quick look that must not hold anyone up: as it
+    /// is, without what was spooled, and waiting no longer than `wait` for a
+    /// lock. `None` if there is none, or one of an older version.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the file cannot be opened, is no ledger, or was
+    /// written by a newer program.
+    pub fn glance(path: &Path, wait: Duration) -> Result<Option<Self>> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let fail = |message: String| Error::Store { path: path.display().to_string(), message };
+        let db =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+                .map_err(|e| fail(e.to_string()))?;
+        db.busy_timeout(wait).map_err(|e| fail(e.to_string()))?;
+        let current = schema::is_current(&db).map_err(|e| fail(e.to_string()))?;
+        Ok(current.then(|| Self::over(db, path)))
     }
 
     fn over(db: Connection, path: &Path) -> Self {
@@ -193,6 +214,18 @@ impl Ledger for SqliteLedger {
 
     fn prune(&mut self, before: i64) -> Result<Pruned> {
         prune::prune(self, before).map_err(|e| self.error(&e))
+    }
+
+    fn set_budget(&mut self, budget: &Budget) -> Result<()> {
+        budgets::set(&self.db, budget).map_err(|e| self.error(&e))
+    }
+
+    fn remove_budget(&mut self, name: &str) -> Result<bool> {
+        budgets::remove(&self.db, name).map_err(|e| self.error(&e))
+    }
+
+    fn record_alerts(&mut self, crossed: &[Alert]) -> Result<Vec<Alert>> {
+        budgets::record_alerts(&mut self.db, crossed).map_err(|e| self.error(&e))
     }
 
     fn generation(&self) -> Result<i64> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::params;
 
 use super::{
-    SqliteLedger, export,
+    SqliteLedger, budgets, export,
     names::NameKind,
     rollups::{SUMS, read_sums},
     rows::{COLUMNS, Stored},
@@ -14,8 +14,8 @@ use super::{
 use crate::{
     Result,
     store::{
-        Dimension, Entry, FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery, Run, RunQuery,
-        SessionQuery, SessionRow, Simulated, Source, Sums, witness::source_name,
+        Alert, Budget, Dimension, Entry, FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery,
+        Run, RunQuery, SessionQuery, SessionRow, Simulated, Source, Sums, witness::source_name,
     },
 };
 
@@ -122,6 +122,14 @@ impl LedgerReader for SqliteLedger {
 
     fn search(&self, words: &str, limit: u32) -> Result<Vec<FoundText>> {
         texts::search(&self.db, words, limit).map_err(|e| self.error(&e))
+    }
+
+    fn budgets(&self) -> Result<Vec<Budget>> {
+        budgets::all(&self.db).map_err(|e| self.error(&e))
+    }
+
+    fn alerts(&self, limit: Option<u32>) -> Result<Vec<Alert>> {
+        budgets::alerts(&self.db, limit).map_err(|e| self.error(&e))
     }
 
     fn runs(&self, query: &RunQuery) -> Result<Vec<Run>> {
