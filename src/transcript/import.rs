@@ -23,6 +23,9 @@ use crate::{
 
 /// Requests of one commit: few enough that others do not wait long for it.
 const COMMIT: usize = 8192;
+/// Requests of one commit of the first import: nobody else has much to do with
+/// a ledger that is still empty, and a commit costs more than its requests.
+const FIRST_COMMIT: usize = 20 << 10;
 /// Below so many bytes a second thread is not worth its start.
 const SMALL: u64 = 4 << 20;
 /// So many problems are kept; the others are only counted.
@@ -35,6 +38,8 @@ pub struct Plan {
     /// Files in which nothing is new.
     unchanged: usize,
     problems: Vec<Problem>,
+    /// Nothing was ever imported.
+    first: bool,
 }
 
 /// Who the requests in the transcripts are counted for.
@@ -110,6 +115,7 @@ impl Plan {
             return Ok(plan);
         }
         let sources = ledger.sources()?;
+        plan.first = sources.is_empty();
         let by_path: HashMap<&[u8], &Source> = sources.iter().map(|s| (s.path.as_slice(), s)).collect();
         let by_number: HashMap<(u64, u64), &Source> = sources.iter().map(|s| ((s.device, s.inode), s)).collect();
         for file in found {
@@ -180,6 +186,7 @@ pub fn import(
     for problem in plan.problems {
         import.problem(problem);
     }
+    let commit = if plan.first { FIRST_COMMIT } else { COMMIT };
     let most = if bytes < SMALL { 1 } else { 4 };
     let cores = || thread::available_parallelism().map_or(1, usize::from);
     let threads = options.threads.unwrap_or_else(cores).min(most);
@@ -189,7 +196,7 @@ pub fn import(
             ScanEvent::Witnesses { witnesses, .. } => import.take(witnesses),
             ScanEvent::Done { file, scanned } => import.done(file, scanned),
         }
-        if import.batch.witnesses.len() < COMMIT {
+        if import.batch.witnesses.len() < commit {
             continue;
         }
         import.commit()?;

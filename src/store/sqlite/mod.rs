@@ -31,11 +31,14 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 
 pub use verify::VerifyReport;
 
-use self::{names::Names, rollups::Deltas, schema::MigrateError, settlement::Unsettled, touched::Touched};
+use self::{
+    names::Names, rollups::Deltas, runs::SessionsWithRuns, schema::MigrateError, settlement::Unsettled,
+    touched::Touched,
+};
 use super::{Alert, Batch, Budget, Ledger, Pruned, Repriced};
 use crate::{Error, Result, pricing::PriceTable};
 
@@ -141,13 +144,13 @@ impl SqliteLedger {
     }
 
     /// Makes room for a long row of large batches: a page cache that holds the
-    /// tables' inner pages, and fewer checkpoints. Costs up to 32 MiB of memory.
+    /// tables' inner pages, and fewer checkpoints. Costs up to 24 MiB of memory.
     ///
     /// # Errors
     /// If the ledger cannot be read.
     pub fn prepare_for_bulk(&self) -> Result<()> {
         let set = || {
-            self.db.pragma_update(None, "cache_size", -(32 << 10))?;
+            self.db.pragma_update(None, "cache_size", -(24 << 10))?;
             self.db.pragma_update(None, "wal_autocheckpoint", 16 << 10)
         };
         set().map_err(|e| self.error(&e))
@@ -176,7 +179,15 @@ impl SqliteLedger {
         let mut touched = Touched::default();
         let mut deltas = Deltas::default();
         let mut unsettled = Unsettled::default();
-        sights::take_in(&tx, names, &self.prices, batch, &mut touched, &mut deltas)?;
+        sights::take_in(
+            &tx,
+            names,
+            &self.prices,
+            batch,
+            &mut SessionsWithRuns::default(),
+            &mut touched,
+            &mut deltas,
+        )?;
         for run in &batch.runs {
             if let Some(merged) = runs::merge(&tx, names, run)? {
                 unsettled.run(run, merged.before);
@@ -185,7 +196,9 @@ impl SqliteLedger {
         for text in &batch.texts {
             texts::keep(&tx, text)?;
         }
-        settlement::settle(&tx, names, &self.prices, unsettled, &mut touched)?;
+        // Runs came since.
+        let mut sessions = SessionsWithRuns::default();
+        settlement::settle(&tx, names, &self.prices, unsettled, &mut sessions, &mut touched)?;
         for change in touched.rows() {
             deltas.change(&tx, names, change.before.as_ref(), change.after.as_ref())?;
         }
@@ -235,6 +248,8 @@ impl Ledger for SqliteLedger {
 
 fn prepare(db: &mut Connection) -> Result<(), MigrateError> {
     db.busy_timeout(BUSY_TIMEOUT)?;
+    // Plans do not depend on what is bound, so nothing is planned again for it.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Switching to WAL takes an exclusive lock and does not wait for it, so it
     // is done once, when the ledger is new.
     if !schema::is_current(db)? {

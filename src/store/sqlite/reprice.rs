@@ -6,6 +6,7 @@ use super::{
     SqliteLedger,
     rollups::Deltas,
     rows::{COLUMNS, Stored},
+    runs::SessionsWithRuns,
     settlement::{self, Unsettled},
     touched::Touched,
 };
@@ -42,7 +43,14 @@ pub(crate) fn reprice(ledger: &mut SqliteLedger) -> rusqlite::Result<Repriced> {
             touched.replace(&tx, before, row)?;
         }
         // A run's cost is dealt out by what its requests would cost.
-        settlement::settle(&tx, names, &ledger.prices, Unsettled::default(), &mut touched)?;
+        settlement::settle(
+            &tx,
+            names,
+            &ledger.prices,
+            Unsettled::default(),
+            &mut SessionsWithRuns::default(),
+            &mut touched,
+        )?;
         let mut deltas = Deltas::default();
         for change in touched.rows() {
             deltas.change(&tx, names, change.before.as_ref(), change.after.as_ref())?;

@@ -58,9 +58,9 @@ pub(crate) struct Deltas {
     kinds: HashMap<Kind, Sums>,
     /// The kind of the last row, not yet among the others.
     current: Option<(Kind, Sums)>,
-    /// Cells that something was taken from: their first and last time must be
-    /// looked up again.
-    shrunk: BTreeSet<CellId>,
+    /// Cells that rows left, and the earliest and latest of their times: if
+    /// one of those was the cell's first or last, it must be looked up again.
+    shrunk: BTreeMap<CellId, (i64, i64)>,
 }
 
 pub(crate) const SUMS: &str = "requests, errors, input, output, cache_read, cache_write_5m, cache_write_1h, \
@@ -189,12 +189,24 @@ impl Deltas {
         {
             return Ok(());
         }
-        if let Some(row) = before.filter(|row| row.counted) {
+        let before = before.filter(|row| row.counted);
+        let after = after.filter(|row| row.counted);
+        if let Some(row) = before {
             let kind = row.in_cells();
             self.sums_of(kind).subtract(&row.sums());
-            self.shrunk.extend(kind.cells(db, names)?);
+            // Where the row stays at its time, first and last do, too.
+            let stays = match after.filter(|after| after.ts == row.ts) {
+                Some(after) => after.in_cells().cells(db, names)?,
+                None => Vec::new(),
+            };
+            for cell in kind.cells(db, names)? {
+                if !stays.contains(&cell) {
+                    let (first, last) = self.shrunk.entry(cell).or_insert((row.ts, row.ts));
+                    (*first, *last) = ((*first).min(row.ts), (*last).max(row.ts));
+                }
+            }
         }
-        if let Some(row) = after.filter(|row| row.counted) {
+        if let Some(row) = after {
             self.sums_of(row.in_cells()).add(&row.sums());
         }
         Ok(())
@@ -233,25 +245,26 @@ impl Deltas {
         if !shrunk.is_empty() {
             // Where rows are gone, first and last are what they were.
             let horizon = prune::horizon(db)?;
-            shrunk.retain(|id| id.is_provable(horizon));
+            shrunk.retain(|id, _| id.is_provable(horizon));
         }
         let cells = self.into_cells(db, names)?;
         let mut add = db.prepare_cached(ADD)?;
         for (id, delta) in cells {
-            if shrunk.contains(&id) {
-                change_cell(db, id, &delta, true)?;
+            if let Some(left) = shrunk.get(&id) {
+                change_cell(db, id, &delta, Some(*left))?;
             } else if delta.durations.is_empty() && delta.first.is_some() {
                 put_cell(&mut add, id, &delta)?;
             } else {
-                change_cell(db, id, &delta, false)?;
+                change_cell(db, id, &delta, None)?;
             }
         }
         Ok(())
     }
 }
 
-/// Adds to a cell what SQL alone cannot add.
-fn change_cell(db: &Connection, id: CellId, delta: &Sums, shrunk: bool) -> rusqlite::Result<()> {
+/// Adds to a cell what SQL alone cannot add; `left` are the earliest and latest
+/// times of the rows that left it.
+fn change_cell(db: &Connection, id: CellId, delta: &Sums, left: Option<(i64, i64)>) -> rusqlite::Result<()> {
     let stored = db
         .prepare_cached(&format!(
             "SELECT {SUMS} FROM rollups WHERE level = ?1 AND dimension = ?2 AND start = ?3 AND name = ?4 \
@@ -260,8 +273,12 @@ fn change_cell(db: &Connection, id: CellId, delta: &Sums, shrunk: bool) -> rusql
         .query_row((id.level, id.dimension, id.start, id.name, id.simulated), |row| read_sums(row, 0))
         .optional()?;
     let mut sums = stored.unwrap_or_default();
+    let (first, last) = (sums.first, sums.last);
     sums.add(delta);
-    if shrunk {
+    let shrunk = left.is_some();
+    if left.is_some_and(|(earliest, latest)| {
+        first.is_none_or(|first| earliest <= first) || last.is_none_or(|last| latest >= last)
+    }) {
         (sums.first, sums.last) = first_and_last(db, id)?;
     }
     // Where first and last are not looked up, only what is taken away is left.

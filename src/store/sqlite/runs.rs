@@ -1,5 +1,7 @@
 //! The `runs` table.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension, Row, types::Type};
 
 use super::names::{NameKind, Names};
@@ -87,4 +89,24 @@ pub(crate) fn merge(db: &Connection, names: &mut Names, run: &Run) -> rusqlite::
     )?
     .execute((&run.id, run.started_at, run.ended_at, session, &run.result_id, run.simulated, record))?;
     Ok(Some(Merged { before: known }))
+}
+
+/// Sessions that own runs may claim something of.
+#[derive(Debug, Default)]
+pub(crate) struct SessionsWithRuns {
+    known: HashMap<i64, bool>,
+}
+
+impl SessionsWithRuns {
+    pub(crate) fn has(&mut self, db: &Connection, session: Option<i64>) -> rusqlite::Result<bool> {
+        let Some(session) = session else { return Ok(false) };
+        if let Some(&has) = self.known.get(&session) {
+            return Ok(has);
+        }
+        let has = db
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM runs WHERE session = ?1)")?
+            .query_row([session], |row| row.get(0))?;
+        self.known.insert(session, has);
+        Ok(has)
+    }
 }

@@ -9,7 +9,7 @@ use super::{
     names::{NameKind, Names},
     prune,
     rows::{COLUMNS, Stored},
-    runs::{self, WINDOW_SLACK_MS},
+    runs::{self, SessionsWithRuns, WINDOW_SLACK_MS},
     touched::Touched,
 };
 use crate::{
@@ -41,6 +41,7 @@ pub(crate) fn settle(
     names: &mut Names,
     prices: &PriceTable,
     unsettled: Unsettled,
+    sessions: &mut SessionsWithRuns,
     touched: &mut Touched,
 ) -> rusqlite::Result<()> {
     let mut records = unsettled.records;
@@ -71,7 +72,9 @@ pub(crate) fn settle(
                 }
                 // A row that says no run may fall into the time of any of its session's.
                 (None, Some(session)) => {
-                    runs.extend(runs::covering(db, session, row.ts)?.into_iter().map(|run| run.id));
+                    if sessions.has(db, Some(session))? {
+                        runs.extend(runs::covering(db, session, row.ts)?.into_iter().map(|run| run.id));
+                    }
                 }
                 (None, None) => {}
             }

@@ -4,8 +4,6 @@
 //! theirs is in the ledger or elsewhere in the batch. Their rows are written at
 //! once. The others go through their [groups](super::groups).
 
-use std::collections::HashMap;
-
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{
@@ -13,6 +11,7 @@ use super::{
     names::{NameKind, Names},
     rollups::Deltas,
     rows::{self, RowInserter},
+    runs::SessionsWithRuns,
     touched::Touched,
 };
 use crate::{
@@ -77,6 +76,7 @@ pub(crate) fn take_in<'a>(
     names: &mut Names,
     prices: &'a PriceTable,
     batch: &'a Batch,
+    sessions: &mut SessionsWithRuns,
     touched: &mut Touched,
     deltas: &mut Deltas,
 ) -> rusqlite::Result<()> {
@@ -85,7 +85,6 @@ pub(crate) fn take_in<'a>(
     let hashes: Vec<Hashes> = sights.iter().map(Says::hashes).collect();
     let index = Index::of(db, &hashes)?;
     let mut groups = Groups::among(index.stored);
-    let mut sessions = SessionsWithRuns::default();
     let mut rows = RowInserter::new(db)?;
     let mut pricer = Pricer { prices, last: None };
     let mut keys = Vec::with_capacity(2 * sights.len());
@@ -166,25 +165,5 @@ impl Index {
             }
         }
         Ok(Self { stored, alone })
-    }
-}
-
-/// Sessions that own runs may claim something of.
-#[derive(Debug, Default)]
-struct SessionsWithRuns {
-    known: HashMap<i64, bool>,
-}
-
-impl SessionsWithRuns {
-    fn has(&mut self, db: &Connection, session: Option<i64>) -> rusqlite::Result<bool> {
-        let Some(session) = session else { return Ok(false) };
-        if let Some(&has) = self.known.get(&session) {
-            return Ok(has);
-        }
-        let has = db
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM runs WHERE session = ?1)")?
-            .query_row([session], |row| row.get(0))?;
-        self.known.insert(session, has);
-        Ok(has)
     }
 }
