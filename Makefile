@@ -14,7 +14,7 @@ CARGO_DEB = $(TARGET_DIR)/tools/bin/cargo-deb
 CARGO_DEB_VERSION = 3.8.0
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint bench bench-stream bench-client bench-save bench-compare generate soak release install dist deb macos
+.PHONY: help test lint bench bench-stream bench-client bench-import bench-save bench-compare generate soak release install dist deb macos
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -27,13 +27,16 @@ lint: ## check format, lints and documentation
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 
-bench: bench-stream bench-client ## run all benchmarks
+bench: bench-stream bench-client bench-import ## run all benchmarks
 
 bench-stream: ## decoding a stream
 	$(CARGO) bench --locked --bench stream
 
 bench-client: ## what `query` adds to the program it runs
 	$(CARGO) bench --locked --bench client
+
+bench-import: ## scanning a gigabyte of transcripts
+	$(CARGO) bench --locked --bench import
 
 bench-save: ## save a baseline of the stream benchmarks (BASELINE=main)
 	$(CARGO) bench --locked --bench stream -- --save-baseline $(BASELINE)

@@ -4,7 +4,6 @@ use std::{
     fs::File,
     io::{self, Read},
     os::unix::fs::FileExt,
-    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -17,7 +16,7 @@ use memchr::memchr;
 
 use super::{
     Scanned, Scanner, TranscriptFile,
-    scanner::{Origin, Piece, finish},
+    scanner::{Origin, PROBLEMS, Piece, finish},
 };
 use crate::{Error, Result, store::Witness};
 
@@ -26,7 +25,9 @@ const BATCH: usize = 2048;
 /// So many batches may wait to be taken.
 const WAITING: usize = 4;
 /// A file is divided among threads in pieces of about this size.
-const PIECE: u64 = 64 << 20;
+const PIECE: u64 = 8 << 20;
+/// How far a line start is looked for where a file is to be divided.
+const LOOKED_FOR: u64 = 4 << 20;
 
 /// News of a scan.
 #[derive(Debug)]
@@ -128,11 +129,14 @@ struct Job {
 struct Divided {
     at: usize,
     origin: Origin,
-    pieces: Mutex<Vec<Option<Result<Scanned>>>>,
+    pieces: Mutex<Vec<Option<Piecewise>>>,
 }
 
-/// The pieces of a file. They begin at line starts; where those cannot be
-/// found, the file stays whole, and whoever scans it will say what is wrong.
+/// What came of a piece, and the file that it was read from.
+type Piecewise = io::Result<(File, Scanned)>;
+
+/// The pieces of a file. They begin at line starts; where none can be found,
+/// the rest stays whole, and whoever scans it will say what is wrong.
 fn divide(at: usize, file: &TranscriptFile, from: u64, piece: u64) -> Vec<Job> {
     let mut starts = vec![from];
     if file.size.saturating_sub(from) > piece.saturating_mul(2)
@@ -140,7 +144,7 @@ fn divide(at: usize, file: &TranscriptFile, from: u64, piece: u64) -> Vec<Job> {
     {
         let mut start = from;
         while file.size - start > piece.saturating_mul(2) {
-            match next_line(&opened, start + piece, file.size) {
+            match next_line(&opened, start + piece) {
                 Ok(Some(next)) if next < file.size => {
                     starts.push(next);
                     start = next;
@@ -157,10 +161,11 @@ fn divide(at: usize, file: &TranscriptFile, from: u64, piece: u64) -> Vec<Job> {
     jobs.map(|(number, (&from, until))| Job { file: divided.clone(), number, from, until }).collect()
 }
 
-/// Where the first line begins behind `at`.
-fn next_line(file: &File, mut at: u64, size: u64) -> io::Result<Option<u64>> {
+/// Where the first line begins behind `from`, if that is not far.
+fn next_line(file: &File, from: u64) -> io::Result<Option<u64>> {
     let mut buffer = vec![0; 64 << 10];
-    while at < size {
+    let mut at = from;
+    while at < from + LOOKED_FOR {
         let n = file.read_at(&mut buffer, at)?;
         if n == 0 {
             break;
@@ -177,15 +182,18 @@ fn work(jobs: &Jobs, sender: &SyncSender<ScanEvent>, stop: &AtomicBool, read: Ar
     let mut scanner = Scanner::counting(read);
     while let Some(job) = jobs.jobs.get(jobs.next.fetch_add(1, Ordering::Relaxed)) {
         let path = &job.file.origin.path;
-        let scanned = scan(&mut scanner, job, sender, stop);
+        let scanned = File::open(path).and_then(|file| {
+            let scanned = scan(&mut scanner, &file, job, sender, stop)?;
+            Ok((file, scanned))
+        });
         if stop.load(Ordering::Relaxed) {
             return;
         }
-        let scanned = scanned.map_err(|e| unreadable(path, e));
         let mut pieces = job.file.pieces.lock().unwrap_or_else(PoisonError::into_inner);
         pieces[job.number] = Some(scanned);
         if pieces.iter().all(Option::is_some) {
-            let scanned = whole(path, pieces.drain(..).flatten());
+            let scanned = whole(pieces.drain(..).flatten())
+                .map_err(|e| Error::io(format!("cannot read {}", path.display()), e));
             if sender.send(ScanEvent::Done { file: job.file.at, scanned }).is_err() {
                 return;
             }
@@ -193,18 +201,14 @@ fn work(jobs: &Jobs, sender: &SyncSender<ScanEvent>, stop: &AtomicBool, read: Ar
     }
 }
 
-fn unreadable(path: &Path, e: io::Error) -> Error {
-    Error::io(format!("cannot read {}", path.display()), e)
-}
-
 fn scan(
     scanner: &mut Scanner,
+    file: &File,
     job: &Job,
     sender: &SyncSender<ScanEvent>,
     stop: &AtomicBool,
 ) -> io::Result<Scanned> {
-    let file = File::open(&job.file.origin.path)?;
-    let piece = Piece { file: &file, at: job.from, until: job.until };
+    let piece = Piece { file, at: job.from, until: job.until };
     let mut witnesses = Vec::new();
     let hand_over = |witnesses: Vec<Witness>| {
         if !witnesses.is_empty() && sender.send(ScanEvent::Witnesses { file: job.file.at, witnesses }).is_err() {
@@ -223,12 +227,12 @@ fn scan(
 }
 
 /// Puts together what came of the pieces of a file.
-fn whole(path: &Path, pieces: impl Iterator<Item = Result<Scanned>>) -> Result<Scanned> {
-    let mut all: Option<Scanned> = None;
+fn whole(pieces: impl Iterator<Item = Piecewise>) -> io::Result<Scanned> {
+    let mut all: Option<(File, Scanned)> = None;
     for piece in pieces {
-        let piece = piece?;
-        let Some(all) = &mut all else {
-            all = Some(piece);
+        let (file, piece) = piece?;
+        let Some((_, all)) = &mut all else {
+            all = Some((file, piece));
             continue;
         };
         all.end = piece.end;
@@ -236,11 +240,10 @@ fn whole(path: &Path, pieces: impl Iterator<Item = Result<Scanned>>) -> Result<S
         all.skipped += piece.skipped;
         all.problem_count += piece.problem_count;
         all.problems.extend(piece.problems);
-        all.problems.truncate(20);
+        all.problems.truncate(PROBLEMS);
     }
-    let mut all = all.unwrap_or_default();
-    let file = File::open(path).map_err(|e| unreadable(path, e))?;
-    finish(&file, &mut all).map_err(|e| unreadable(path, e))?;
+    let Some((file, mut all)) = all else { return Ok(Scanned::default()) };
+    finish(&file, &mut all)?;
     Ok(all)
 }
 

@@ -24,9 +24,9 @@ use crate::{Error, Result, store::Witness, stream::json::Text};
 
 /// How much is read at a time. What is searched should still be in the cache
 /// that it was copied to.
-const BUFFER: usize = 1 << 20;
+const BUFFER: usize = 512 << 10;
 /// So many problems of a file are kept; the others are only counted.
-const PROBLEMS: usize = 20;
+pub(super) const PROBLEMS: usize = 20;
 /// Every usage line has this; quotes within texts are escaped, so that few
 /// others do.
 const NEEDLE: &[u8] = b"\"usage\"";
@@ -77,7 +77,7 @@ pub struct Scanned {
 
 /// Scans transcripts, one at a time, with buffers that are used again.
 ///
-/// It takes about a megabyte, and up to five more for a line of extraordinary
+/// It takes about half a megabyte, and up to five more for a line of extraordinary
 /// length.
 #[derive(Debug, Default)]
 pub struct Scanner {

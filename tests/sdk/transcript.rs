@@ -458,3 +458,35 @@ fn many_files_are_scanned_on_several_threads() {
     // Whoever has seen enough ends the threads.
     drop(scan_all(files, 2));
 }
+
+#[test]
+fn a_large_file_is_divided_and_put_together_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.jsonl");
+    let padding = "x".repeat(20_000);
+    let mut bytes = Vec::new();
+    for n in 0..1200 {
+        bytes.extend(text(&[line(&n.to_string(), n)]));
+        bytes.extend(format!("{{\"text\":\"{padding}\"}}\n").into_bytes());
+        if n % 50 == 0 {
+            bytes.extend(b"{\"usage\"\n");
+        }
+    }
+    bytes.extend(b"{\"still being written");
+    fs::write(&path, &bytes).unwrap();
+    let mut expected = Vec::new();
+    let alone = Scanner::new().scan(&path, 0, &mut |w| expected.push(w)).unwrap();
+    assert_eq!((alone.usage_lines, alone.skipped, alone.problems.len()), (1200, 24, 20));
+    let mut found = Vec::new();
+    let mut done = Vec::new();
+    for event in scan_all(vec![(TranscriptFile::at(&path).unwrap(), 0)], 3) {
+        match event {
+            ScanEvent::Witnesses { witnesses, .. } => found.extend(witnesses),
+            ScanEvent::Done { scanned, .. } => done.push(scanned.unwrap()),
+        }
+    }
+    assert_eq!(done, [alone]);
+    expected.sort();
+    found.sort();
+    assert!(found == expected);
+}

@@ -23,7 +23,7 @@ const BRANCHES: [&str; 4] = ["main", "fix/timeouts", "feature-import", "HEAD"];
 const VERSIONS: [&str; 3] = ["2.0.76", "2.1.150", "2.1.197"];
 const PROJECTS: u64 = 7;
 /// Between two requests go about so many bytes of prompts and tool results.
-const BETWEEN: usize = 2000;
+const BETWEEN: usize = 1250;
 
 /// Writes sessions; some go on from the one before.
 pub(super) struct Author<'a> {
@@ -103,6 +103,8 @@ impl<'a> Author<'a> {
         }
         let mut context = 15_000;
         let mut agents_bytes = 0;
+        // A third of the sessions have a subagent.
+        let mut until_subagent = (self.rng.u8(..3) == 0).then(|| self.rng.u8(..20));
         loop {
             at += self.rng.i64(2_000..60_000);
             self.between(&frame, at, &mut text);
@@ -116,8 +118,12 @@ impl<'a> Author<'a> {
                     session.usage_lines += 1;
                     session.counted.push((None, Totals { requests: 1, errors: 1, ..Totals::default() }));
                 }
-                1 => agents_bytes += self.subagent(&frame, at, &mut text, &mut session),
+                _ if until_subagent == Some(0) => {
+                    until_subagent = None;
+                    agents_bytes += self.subagent(&frame, at, &mut text, &mut session);
+                }
                 _ => {
+                    until_subagent = until_subagent.map(|requests| requests.saturating_sub(1));
                     let request = self.request(&frame, context);
                     self.snapshots(&frame, &request, Place::default(), at, &mut text, &mut session);
                     session.add(&request);
