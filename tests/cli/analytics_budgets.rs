@@ -166,3 +166,27 @@ fn a_workflow_is_told_in_its_own_words() {
     assert_eq!(over.code, Some(3));
     assert!(over.err.starts_with("::error title=Budget 50%25%3A a%2C b::budget"), "{over:?}");
 }
+
+/// As the workflow in the README has it: every runner a ledger of its own.
+#[test]
+fn ledgers_of_runners_add_up_to_one_budget() {
+    let runners = [
+        home_with(vec![
+            spend(0, 600_000, "claude-haiku-4-5", "ci"),
+            spend(1, 400_000, "claude-haiku-4-5", "other"),
+        ]),
+        home_with(vec![spend(2, 500_000, "claude-haiku-4-5", "ci"), spend(0, 600_000, "claude-haiku-4-5", "ci")]),
+    ];
+    let home = Home::new();
+    for _ in 0..2 {
+        let mut command = home.cli(["import"]);
+        command.args(runners.iter().map(Home::ledger_path));
+        assert_eq!(crate::harness::done(&mut command).code, Some(0));
+        set(&home, &["ci", "--limit", "5.50", "--tag", "team=ci"]);
+        let report = home.json(["analytics", "budget", "check"]);
+        assert_eq!(report["budgets"][0]["spent_usd"], 5.5, "a request of two ledgers counts once");
+    }
+    assert_eq!(check(&home, &["--fail-over"]).code, Some(0), "as much as the limit is not more");
+    set(&home, &["ci", "--limit", "5.49", "--tag", "team=ci"]);
+    assert_eq!(check(&home, &["--fail-over"]).code, Some(3));
+}
