@@ -7,7 +7,7 @@ use claude_cli::{
     pricing::format_usd,
     store::{
         Alert, Budget, CostMode, Entry, Filter, FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow,
-        RowQuery, Run, RunQuery, SessionQuery, SessionRow, Simulated, Source, SqliteLedger, Sums,
+        RowQuery, Run, RunQuery, SessionQuery, SessionRow, Simulated, Source, Span, SqliteLedger, Sums,
     },
 };
 use jiff::Timestamp;
@@ -204,6 +204,10 @@ pub(crate) struct NoLedger;
 
 impl LedgerReader for NoLedger {
     fn rollups(&self, _: &RollupQuery) -> Result<Vec<RollupRow>> {
+        Ok(Vec::new())
+    }
+
+    fn spans(&self, _: &RollupQuery) -> Result<Vec<Span>> {
         Ok(Vec::new())
     }
 

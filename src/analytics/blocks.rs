@@ -7,11 +7,11 @@
 
 use super::{
     TimeRange,
-    fold::{Scope, hours},
+    fold::{Scope, hours, spans},
 };
 use crate::{
     Result,
-    store::{CostMode, Filter, LedgerReader, Level, Simulated, Sums},
+    store::{CostMode, Filter, LedgerReader, Level, Simulated, Span, Sums},
 };
 
 /// How long a block lasts, in milliseconds.
@@ -64,10 +64,6 @@ pub struct Projection {
 }
 
 impl Block {
-    const fn new(start: i64, first: i64, last: i64, sums: Sums) -> Self {
-        Self { start, first, last, sums }
-    }
-
     /// Its end, exclusive, UTC milliseconds.
     #[must_use]
     pub const fn end(&self) -> i64 {
@@ -129,64 +125,79 @@ pub fn blocks(reader: &dyn LedgerReader, query: &BlocksQuery) -> Result<Vec<Bloc
 
 /// The starts of the blocks that the requests of a scope are in.
 pub(super) fn starts(reader: &dyn LedgerReader, scope: Scope<'_>) -> Result<Vec<i64>> {
-    Ok(overlapping(reader, scope)?.iter().map(|block| block.start).collect())
+    let mut starts: Vec<i64> = Vec::new();
+    for span in spans(reader, scope_of_blocks(reader, scope)?)? {
+        if starts.last().is_none_or(|start| span.start >= start + BLOCK_MILLIS) {
+            starts.push(span.start);
+        }
+    }
+    Ok(starts)
 }
 
 fn overlapping(reader: &dyn LedgerReader, scope: Scope<'_>) -> Result<Vec<Block>> {
-    // The last block may go on after the range.
-    let until = scope.until.map(|until| until.saturating_add(BLOCK_MILLIS));
-    let ahead = hours(reader, Scope { until, ..scope })?;
-    let Some(since) = scope.since else { return Ok(chain(ahead)) };
-    let mut all = before(reader, scope, Level::Hour.start_of(since))?;
-    all.extend(ahead);
-    Ok(chain(all))
-}
-
-/// The hours before a time, back to one that certainly starts a block, because
-/// the request before it is 5 hours or more away.
-///
-/// How far back that is nobody knows, so each look goes four times as far as
-/// the one before, and the last one to the beginning.
-fn before(reader: &dyn LedgerReader, scope: Scope<'_>, at: i64) -> Result<Vec<(i64, Sums)>> {
-    let mut found: Vec<(i64, Sums)> = Vec::new();
-    let mut until = at;
-    for reach in [Some(DAY), Some(4 * DAY), Some(16 * DAY), Some(64 * DAY), Some(256 * DAY), None] {
-        let since = reach.map(|reach| at.saturating_sub(reach));
-        let mut earlier = hours(reader, Scope { since, until: Some(until), ..scope })?;
-        earlier.append(&mut found);
-        found = earlier;
-        let mut previous = since;
-        let mut certain = None;
-        for (n, (_, sums)) in found.iter().enumerate() {
-            if sums.first.zip(previous).is_none_or(|(first, previous)| first - previous >= BLOCK_MILLIS) {
-                certain = Some(n);
-            }
-            previous = sums.last;
-        }
-        if previous.is_none_or(|previous| at - previous >= BLOCK_MILLIS) {
-            return Ok(Vec::new());
-        }
-        if let Some(certain) = certain {
-            found.drain(..certain);
-            return Ok(found);
-        }
-        until = since.unwrap_or(until);
-    }
-    Ok(found)
-}
-
-/// Puts hours that follow each other into blocks; the first one starts a block.
-fn chain(hours: Vec<(i64, Sums)>) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
-    for (hour, sums) in hours {
+    for (hour, sums) in hours(reader, scope_of_blocks(reader, scope)?)? {
         let Some((first, last)) = sums.first.zip(sums.last) else { continue };
         match blocks.last_mut() {
             Some(block) if hour < block.end() => {
                 block.last = last;
                 block.sums.add(&sums);
             }
-            _ => blocks.push(Block::new(hour, first, last, sums)),
+            _ => blocks.push(Block { start: hour, first, last, sums }),
         }
     }
-    blocks
+    Ok(blocks)
+}
+
+/// A scope that begins where a block does, and ends where none of its blocks
+/// goes on.
+fn scope_of_blocks<'a>(reader: &dyn LedgerReader, scope: Scope<'a>) -> Result<Scope<'a>> {
+    let until = scope.until.map(|until| until.saturating_add(BLOCK_MILLIS));
+    let since = match scope.since {
+        Some(since) => {
+            let since = Level::Hour.start_of(since);
+            Some(running_at(reader, scope, since)?.unwrap_or(since))
+        }
+        None => None,
+    };
+    Ok(Scope { since, until, ..scope })
+}
+
+/// The start of the block that runs at a UTC hour, if one began before it.
+///
+/// Blocks follow from the first of those that have less than 5 hours between
+/// their requests. How far back that is nobody knows, so each look goes four
+/// times as far as the one before, and the last one to the beginning.
+fn running_at(reader: &dyn LedgerReader, scope: Scope<'_>, at: i64) -> Result<Option<i64>> {
+    let mut found: Vec<Span> = Vec::new();
+    let mut until = at;
+    for reach in [Some(DAY), Some(4 * DAY), Some(16 * DAY), Some(64 * DAY), Some(256 * DAY), None] {
+        let since = reach.map(|reach| at.saturating_sub(reach));
+        let mut earlier = spans(reader, Scope { since, until: Some(until), ..scope })?;
+        earlier.append(&mut found);
+        found = earlier;
+        // Where the request before is 5 hours or more away, a block starts.
+        let mut previous = since;
+        let mut certain = None;
+        for (n, span) in found.iter().enumerate() {
+            if previous.is_none_or(|previous| span.first - previous >= BLOCK_MILLIS) {
+                certain = Some(n);
+            }
+            previous = Some(span.last);
+        }
+        if let Some(certain) = certain {
+            let mut start = found[certain].start;
+            for span in &found[certain..] {
+                if span.start >= start + BLOCK_MILLIS {
+                    start = span.start;
+                }
+            }
+            return Ok(Some(start).filter(|start| start + BLOCK_MILLIS > at));
+        }
+        if found.is_empty() {
+            return Ok(None);
+        }
+        until = since.unwrap_or(until);
+    }
+    Ok(None)
 }

@@ -4,7 +4,8 @@ use super::TimeRange;
 use crate::{
     Result,
     store::{
-        Dimension, Filter, LedgerReader, Level, RequestRow, RollupQuery, RollupRow, RowQuery, Simulated, Sums,
+        Dimension, Filter, LedgerReader, Level, RequestRow, RollupQuery, RollupRow, RowQuery, Simulated, Span,
+        Sums,
     },
 };
 
@@ -137,18 +138,28 @@ fn cells(
     RollupQuery { level, dimension, since, until, key: key.map(str::to_owned), simulated }
 }
 
+/// A scope of whole UTC hours, and the question for their cells.
+fn whole_hours<'a>(scope: Scope<'a>) -> (Scope<'a>, Option<RollupQuery>) {
+    let since = scope.since.map_or(i64::MIN, |since| Level::Hour.start_of(since));
+    let until = scope.until.map_or(i64::MAX, |until| Level::Hour.start_of(until.saturating_add(3_599_999)));
+    let query = match scope.source(Dimension::All) {
+        Origin::Cells(dimension, key) => {
+            Some(cells(Level::Hour, (dimension, key), (since, until), scope.simulated))
+        }
+        Origin::Rows => None,
+    };
+    (Scope { since: Some(since), until: Some(until), ..scope }, query)
+}
+
 /// What each UTC hour of a scope adds up to, in order. A scope that begins or
 /// ends within an hour has that hour whole.
 pub(crate) fn hours(reader: &dyn LedgerReader, scope: Scope<'_>) -> Result<Vec<(i64, Sums)>> {
-    let since = scope.since.map_or(i64::MIN, |since| Level::Hour.start_of(since));
-    let until = scope.until.map_or(i64::MAX, |until| Level::Hour.start_of(until.saturating_add(3_599_999)));
-    if let Origin::Cells(dimension, key) = scope.source(Dimension::All) {
-        let query = cells(Level::Hour, (dimension, key), (since, until), scope.simulated);
+    let (scope, query) = whole_hours(scope);
+    if let Some(query) = query {
         return Ok(reader.rollups(&query)?.into_iter().map(|row| (row.start, row.sums)).collect());
     }
-    let whole = Scope { since: Some(since), until: Some(until), ..scope };
     let mut hours: Vec<(i64, Sums)> = Vec::new();
-    rows(reader, whole, &mut |row| {
+    rows(reader, scope, &mut |row| {
         let start = Level::Hour.start_of(row.ts);
         match hours.last_mut() {
             Some(last) if last.0 == start => last.1.add(&row.sums()),
@@ -156,6 +167,23 @@ pub(crate) fn hours(reader: &dyn LedgerReader, scope: Scope<'_>) -> Result<Vec<(
         }
     })?;
     Ok(hours)
+}
+
+/// When the requests of each of the [`hours`] were.
+pub(crate) fn spans(reader: &dyn LedgerReader, scope: Scope<'_>) -> Result<Vec<Span>> {
+    let (scope, query) = whole_hours(scope);
+    if let Some(query) = query {
+        return reader.spans(&query);
+    }
+    let mut spans: Vec<Span> = Vec::new();
+    rows(reader, scope, &mut |row| {
+        let start = Level::Hour.start_of(row.ts);
+        match spans.last_mut() {
+            Some(last) if last.start == start => last.last = row.ts,
+            _ => spans.push(Span { start, first: row.ts, last: row.ts }),
+        }
+    })?;
+    Ok(spans)
 }
 
 /// The values of a dimension that a row counts for.

@@ -41,9 +41,22 @@ impl Histogram {
 
     /// Adds all of `other`'s counts, `times` times; −1 takes them away.
     pub fn add(&mut self, other: &Self, times: i64) {
-        for &(bucket, count) in &other.buckets {
-            self.add_bucket(bucket, count * times);
+        if self.buckets.is_empty() && times == 1 {
+            self.buckets.clone_from(&other.buckets);
+            return;
         }
+        // Both are in order: most buckets of the other are at hand, or near.
+        let mut at = 0;
+        for &(bucket, count) in &other.buckets {
+            while self.buckets.get(at).is_some_and(|own| own.0 < bucket) {
+                at += 1;
+            }
+            match self.buckets.get_mut(at) {
+                Some(own) if own.0 == bucket => own.1 += count * times,
+                _ => self.buckets.insert(at, (bucket, count * times)),
+            }
+        }
+        self.buckets.retain(|own| own.1 != 0);
     }
 
     fn add_bucket(&mut self, bucket: u16, count: i64) {
@@ -106,7 +119,7 @@ impl Histogram {
     /// Reads [`to_bytes`](Self::to_bytes); `None` if the bytes are not that.
     #[must_use]
     pub fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
-        let mut buckets = Vec::new();
+        let mut buckets = Vec::with_capacity(bytes.len() / 2);
         let mut bucket = 0_u16;
         while !bytes.is_empty() {
             let distance = u16::try_from(take_varint(&mut bytes)?).ok()?;

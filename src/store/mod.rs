@@ -31,7 +31,7 @@ pub use budget::{Alert, Budget, Period};
 pub use histogram::Histogram;
 pub use query::{
     Dimension, Filter, Level, RequestRow, RollupQuery, RollupRow, RowKind, RowQuery, RunQuery, SessionOrder,
-    SessionQuery, SessionRow, Simulated,
+    SessionQuery, SessionRow, Simulated, Span,
 };
 pub use record::{Entry, Record};
 pub use recorder::{Outcome, Recorder, RunStart};
@@ -52,6 +52,13 @@ pub trait LedgerReader {
     /// # Errors
     /// If the ledger cannot be read.
     fn rollups(&self, query: &RollupQuery) -> Result<Vec<RollupRow>>;
+
+    /// When the requests of the cells were that [`rollups`](Self::rollups)
+    /// would tell, of all keys together, and in order. Much cheaper.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    fn spans(&self, query: &RollupQuery) -> Result<Vec<Span>>;
 
     /// Every counted row in a range, in order of time, one at a time.
     ///

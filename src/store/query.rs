@@ -114,6 +114,17 @@ pub struct RollupRow {
     pub sums: Sums,
 }
 
+/// When a rollup cell's requests were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Start of the cell, UTC milliseconds.
+    pub start: i64,
+    /// Time of its first request.
+    pub first: i64,
+    /// Time of its last request.
+    pub last: i64,
+}
+
 /// Asks for single ledger rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

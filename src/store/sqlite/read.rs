@@ -1,7 +1,5 @@
 //! Reading rollups, rows and runs.
 
-use std::collections::BTreeMap;
-
 use rusqlite::params;
 
 use super::{
@@ -15,7 +13,7 @@ use crate::{
     Result,
     store::{
         Alert, Budget, Dimension, Entry, FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery,
-        Run, RunQuery, SessionQuery, SessionRow, Simulated, Source, Sums, witness::source_name,
+        Run, RunQuery, SessionQuery, SessionRow, Simulated, Source, Span, witness::source_name,
     },
 };
 
@@ -44,36 +42,55 @@ const fn name_kind(dimension: Dimension) -> NameKind {
 impl LedgerReader for SqliteLedger {
     fn rollups(&self, query: &RollupQuery) -> Result<Vec<RollupRow>> {
         let read = || {
-            let name = match &query.key {
-                None => None,
-                Some(key) if key.is_empty() => Some(0),
-                Some(key) => match self.names.borrow().find(&self.db, name_kind(query.dimension), key)? {
-                    Some(name) => Some(name),
-                    None => return Ok(Vec::new()),
-                },
-            };
-            let mut statement = self.db.prepare_cached(&format!(
-                "SELECT start, name, {SUMS} FROM rollups \
-                 WHERE level = ?1 AND dimension = ?2 AND start >= ?3 AND start < ?4 AND simulated <= ?5 \
-                 AND (?6 IS NULL OR name = ?6)"
-            ))?;
+            let Some(key) = self.key(query)? else { return Ok(Vec::new()) };
+            let mut statement = self.db.prepare_cached(&format!("SELECT start, name, {SUMS} {FROM_CELLS}"))?;
             let mut rows = statement.query(params![
                 query.level as u8,
                 query.dimension as u8,
                 query.since,
                 query.until,
                 highest(query.simulated),
-                name
+                key.name()
             ])?;
-            let mut cells: BTreeMap<(i64, String), Sums> = BTreeMap::new();
+            let mut cells: Vec<RollupRow> = Vec::new();
             let mut names = self.names.borrow_mut();
+            let mut last = None;
             while let Some(row) = rows.next()? {
-                let key = names.value(&self.db, row.get(1)?)?;
-                cells.entry((row.get(0)?, key)).or_default().add(&read_sums(row, 2)?);
+                let (start, name) = (row.get(0)?, row.get(1)?);
+                let sums = read_sums(row, 2)?;
+                match cells.last_mut() {
+                    // What is simulated and what is not are two cells in the table.
+                    Some(cell) if last == Some((start, name)) => cell.sums.add(&sums),
+                    _ => cells.push(RollupRow { start, key: names.value(&self.db, name)?, sums }),
+                }
+                last = Some((start, name));
             }
-            Ok(cells.into_iter().map(|((start, key), sums)| RollupRow { start, key, sums }).collect())
+            // The table has the cells of one time in the order of their ids.
+            cells.sort_by(|a, b| (a.start, &a.key).cmp(&(b.start, &b.key)));
+            Ok(cells)
         };
-        read().map_err(|e| self.error(&e))
+        read().map_err(|e: rusqlite::Error| self.error(&e))
+    }
+
+    fn spans(&self, query: &RollupQuery) -> Result<Vec<Span>> {
+        let read = || {
+            let Some(key) = self.key(query)? else { return Ok(Vec::new()) };
+            let mut statement = self
+                .db
+                .prepare_cached(&format!("SELECT start, min(first), max(last) {FROM_CELLS} GROUP BY start"))?;
+            let read =
+                |row: &rusqlite::Row<'_>| Ok(Span { start: row.get(0)?, first: row.get(1)?, last: row.get(2)? });
+            let params = params![
+                query.level as u8,
+                query.dimension as u8,
+                query.since,
+                query.until,
+                highest(query.simulated),
+                key.name()
+            ];
+            statement.query_map(params, read)?.collect()
+        };
+        read().map_err(|e: rusqlite::Error| self.error(&e))
     }
 
     fn requests(&self, query: &RowQuery, each: &mut dyn FnMut(RequestRow)) -> Result<()> {
@@ -154,7 +171,36 @@ impl LedgerReader for SqliteLedger {
     }
 }
 
+/// The cells that a question is about.
+const FROM_CELLS: &str = "FROM rollups \
+     WHERE level = ?1 AND dimension = ?2 AND start >= ?3 AND start < ?4 AND simulated <= ?5 \
+     AND (?6 IS NULL OR name = ?6)";
+
+/// Cells of which names.
+enum Key {
+    All,
+    Name(i64),
+}
+
+impl Key {
+    const fn name(&self) -> Option<i64> {
+        match self {
+            Self::All => None,
+            Self::Name(name) => Some(*name),
+        }
+    }
+}
+
 impl SqliteLedger {
+    /// The key of a question; `None` if it is of a name that nothing has.
+    fn key(&self, query: &RollupQuery) -> rusqlite::Result<Option<Key>> {
+        Ok(match query.key.as_deref() {
+            None => Some(Key::All),
+            Some("") => Some(Key::Name(0)),
+            Some(key) => self.names.borrow().find(&self.db, name_kind(query.dimension), key)?.map(Key::Name),
+        })
+    }
+
     pub(super) fn request_row(&self, row: Stored) -> rusqlite::Result<RequestRow> {
         let names = &mut *self.names.borrow_mut();
         let db = &self.db;

@@ -69,7 +69,7 @@ pub(crate) const SUMS: &str = "requests, errors, input, output, cache_read, cach
 
 /// Reads [`SUMS`] from column `at` on.
 pub(crate) fn read_sums(row: &Row<'_>, at: usize) -> rusqlite::Result<Sums> {
-    let durations: Vec<u8> = row.get(at + 16)?;
+    let durations = row.get_ref(at + 16)?.as_blob()?;
     Ok(Sums {
         requests: row.get(at)?,
         errors: row.get(at + 1)?,
@@ -83,7 +83,7 @@ pub(crate) fn read_sums(row: &Row<'_>, at: usize) -> rusqlite::Result<Sums> {
         unpriced: ByMode { auto: row.get(at + 11)?, calculate: row.get(at + 12)?, display: row.get(at + 13)? },
         first: row.get(at + 14)?,
         last: row.get(at + 15)?,
-        durations: Histogram::from_bytes(&durations).ok_or_else(|| {
+        durations: Histogram::from_bytes(durations).ok_or_else(|| {
             rusqlite::Error::FromSqlConversionFailure(
                 at + 16,
                 rusqlite::types::Type::Blob,
