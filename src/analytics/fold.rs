@@ -3,10 +3,7 @@
 use super::TimeRange;
 use crate::{
     Result,
-    store::{
-        Dimension, Filter, LedgerReader, Level, RequestRow, RollupQuery, RollupRow, RowQuery, Simulated, Span,
-        Sums,
-    },
+    store::{Dimension, Filter, LedgerReader, Level, RequestRow, RollupQuery, RowQuery, Simulated, Span, Sums},
 };
 
 /// The requests that a question is about.
@@ -87,19 +84,12 @@ pub(crate) fn fold(
     group: &dyn Fn(i64) -> i64,
     each: &mut dyn FnMut(i64, &str, &Sums),
 ) -> Result<()> {
-    let (since, until) = (scope.since.unwrap_or(i64::MIN), scope.until.unwrap_or(i64::MAX));
-    let mut by_row = |row: RequestRow| {
-        let sums = row.sums();
-        for key in keys(&row, dimension) {
-            each(group(row.ts), key, &sums);
-        }
-    };
     let Origin::Cells(kept_per, key) = scope.source(dimension) else {
-        return rows(reader, scope, &mut by_row);
+        return fold_rows(reader, dimension, scope, group, each);
     };
+    let (since, until) = (scope.since.unwrap_or(i64::MIN), scope.until.unwrap_or(i64::MAX));
     let floor = if since == i64::MIN { since } else { Level::Day.start_of(since) };
     let mut spans = vec![(floor, until)];
-    let mut whole: Vec<(i64, RollupRow)> = Vec::new();
     for level in Level::ALL.into_iter().rev() {
         let mut closer: Vec<(i64, i64)> = Vec::new();
         for (from, to) in spans {
@@ -108,7 +98,7 @@ pub(crate) fn fold(
                 let inside = row.start >= since && end <= until;
                 let at = group(row.start);
                 if inside && at == group(end - 1) {
-                    whole.push((at, row));
+                    each(at, if dimension == Dimension::All { "" } else { &row.key }, &row.sums);
                     continue;
                 }
                 match closer.last_mut() {
@@ -120,13 +110,25 @@ pub(crate) fn fold(
         spans = closer;
     }
     for (from, to) in spans {
-        rows(reader, scope.between(from, to), &mut by_row)?;
-    }
-    for (at, row) in whole {
-        let key = if dimension == Dimension::All { "" } else { &row.key };
-        each(at, key, &row.sums);
+        fold_rows(reader, dimension, scope.between(from, to), group, each)?;
     }
     Ok(())
+}
+
+/// [`fold`] over single rows.
+fn fold_rows(
+    reader: &dyn LedgerReader,
+    dimension: Dimension,
+    scope: Scope<'_>,
+    group: &dyn Fn(i64) -> i64,
+    each: &mut dyn FnMut(i64, &str, &Sums),
+) -> Result<()> {
+    rows(reader, scope, &mut |row| {
+        let sums = row.sums();
+        for key in keys(&row, dimension) {
+            each(group(row.ts), key, &sums);
+        }
+    })
 }
 
 fn cells(

@@ -1,6 +1,9 @@
 //! What a range amounts to, in all and by one thing.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+};
 
 use super::{
     GroupBy, GroupOrder, TimeRange, blocks,
@@ -105,9 +108,12 @@ pub fn summary(reader: &dyn LedgerReader, query: SummaryQuery) -> Result<Summary
     } else {
         fold(reader, Dimension::All, scope, &whole, &mut |_, _, sums| totals.add(sums))?;
         if let Some(dimension) = query.by.dimension() {
-            fold(reader, dimension, scope, &whole, &mut |_, key, sums| {
-                groups.entry((0, key.to_owned())).or_default().add(sums);
+            let mut names: HashMap<String, Sums> = HashMap::new();
+            fold(reader, dimension, scope, &whole, &mut |_, key, sums| match names.get_mut(key) {
+                Some(known) => known.add(sums),
+                None => _ = names.insert(key.to_owned(), sums.clone()),
             })?;
+            groups.extend(names.into_iter().map(|(name, sums)| ((0, name), sums)));
         } else {
             groups = by_session(reader, scope, &totals)?;
         }
