@@ -137,7 +137,11 @@ impl Context {
     pub(crate) fn width(&self) -> usize {
         let columns = env::var("COLUMNS").ok().and_then(|text| text.trim().parse().ok());
         columns.filter(|&n| n > 0).unwrap_or_else(|| {
-            rustix::termios::tcgetwinsize(stdout()).map_or(DEFAULT_WIDTH, |size| usize::from(size.ws_col).max(20))
+            match rustix::termios::tcgetwinsize(stdout()) {
+                // A terminal that was never told its size says 0.
+                Ok(size) if size.ws_col > 0 => usize::from(size.ws_col).max(20),
+                _ => DEFAULT_WIDTH,
+            }
         })
     }
 

@@ -159,7 +159,7 @@ pub enum Error {
     #[error("the model did not deliver: {0}")]
     NotDelivered(String),
     /// The run was ended, or not begun, because it would have cost too much.
-    #[error("over budget: {} USD of {} (raise --max-cost)", format_usd(*.spent, 4, false), format_usd(*.limit, 2, true))]
+    #[error("over budget: {} USD of {} (raise --max-cost)", format_usd(*.spent, 4, *.spent < 100_000), format_usd(*.limit, 2, true))]
     OverBudget {
         /// What it has cost, or would have, in nano-dollars.
         spent: i64,

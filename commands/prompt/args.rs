@@ -91,7 +91,7 @@ pub(crate) struct PromptArgs {
     pub(crate) output: Output,
     /// A JSON schema that the answer has to follow: a file, or the schema itself
     #[arg(long, value_name = "SCHEMA", help_heading = "Output")]
-    pub(super) json_schema: Option<String>,
+    pub(crate) json_schema: Option<String>,
     /// How often to ask again for an answer that does not follow the schema
     #[arg(long, value_name = "N", default_value_t = 2, help_heading = "Output")]
     pub(crate) schema_retries: u32,

@@ -33,7 +33,8 @@ pub(super) struct Renderer {
 impl Renderer {
     pub(super) fn new(args: &PromptArgs, live: bool, context: &Context) -> Self {
         // What is shown as it comes cannot be laid out: a line's end is not known yet.
-        let lay_out = !live && !args.plain && stdout().is_terminal();
+        // An answer by a schema is JSON, and not to be wrapped.
+        let lay_out = !live && !args.plain && args.json_schema.is_none() && stdout().is_terminal();
         let skin = || {
             let mut skin = if context.colors_stdout() { MadSkin::default() } else { MadSkin::no_style() };
             // A centred title is lost on a wide terminal.

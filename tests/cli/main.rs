@@ -18,6 +18,7 @@ mod network;
 mod prompt;
 mod pty;
 mod query;
+mod readme;
 mod real_claude;
 mod real_exits;
 mod schema;
