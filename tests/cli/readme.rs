@@ -210,7 +210,10 @@ fn blocks(readme: &str) -> Vec<(&str, Vec<&str>)> {
     let mut blocks = Vec::new();
     while let Some(line) = lines.next() {
         if let Some(info) = line.strip_prefix("```") {
-            blocks.push((info, lines.by_ref().take_while(|line| *line != "```").collect()));
+            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            let open = block.iter().find(|line| line.starts_with("```") || line.starts_with("## "));
+            assert!(open.is_none(), "the block headed `{info}` is not closed before {open:?}");
+            blocks.push((info, block));
         }
     }
     blocks
