@@ -132,6 +132,28 @@ pub(crate) fn examples(command: &str) -> &'static [Entry] {
             "echo '{}' | claude-cli statusline",
             "What the status line would say; in settings.json it is the statusLine's command.",
         )],
+        "export" => &[
+            (
+                "claude-cli analytics export --output machine.ndjson.gz",
+                "All that another ledger needs; `claude-cli import machine.ndjson.gz` takes it in there.",
+            ),
+            ("claude-cli analytics export --format csv --since 7d", "The last seven days, for a spreadsheet."),
+            (
+                "claude-cli analytics export --parquet usage",
+                "A Parquet file for each day, for DuckDB and its like.",
+            ),
+        ],
+        "sql" => &[
+            (
+                "claude-cli analytics sql \"SELECT project, sum(cost_usd) FROM requests_v1 GROUP BY 1 ORDER BY 2 DESC\"",
+                "What each project cost.",
+            ),
+            ("claude-cli analytics sql --schema", "The views and their columns."),
+        ],
+        "prune" => &[
+            ("claude-cli analytics prune --before 52w --dry-run", "How many rows are older than a year."),
+            ("claude-cli analytics prune --before 52w --vacuum", "Drops them, and makes the file smaller."),
+        ],
         "timeseries" => &[(
             "claude-cli timeseries --bucket 1d --since 30d --metric cost,tokens",
             "Cost and tokens of every day, for 30 days.",
@@ -195,6 +217,9 @@ mod tests {
             "blocks",
             "budget",
             "statusline",
+            "export",
+            "sql",
+            "prune",
             "timeseries",
             "simulate",
             "config",

@@ -227,6 +227,10 @@ impl LedgerReader for NoLedger {
         Ok(())
     }
 
+    fn pruned_before(&self) -> Result<Option<i64>> {
+        Ok(None)
+    }
+
     fn sources(&self) -> Result<Vec<Source>> {
         Ok(Vec::new())
     }

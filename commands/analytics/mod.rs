@@ -3,8 +3,12 @@
 mod alerts;
 mod blocks;
 mod budget;
+mod export;
+mod prune;
+mod reprice;
 mod runs;
 mod sessions;
+mod sql;
 mod summary;
 mod verify;
 
@@ -35,8 +39,19 @@ pub(crate) enum Command {
     Alerts(alerts::Args),
     /// List what this program ran
     Runs(runs::Args),
+    /// Ask in SQL, over views whose names stay
+    #[command(after_long_help = shown_examples("sql"))]
+    Sql(sql::Args),
+    /// Write the ledger's rows, for other programs and other ledgers
+    #[command(after_long_help = shown_examples("export"))]
+    Export(export::Args),
     /// Check the ledger and its rollups
     Verify(verify::Args),
+    /// Calculate all costs anew, by the price table in force
+    Reprice(reprice::Args),
+    /// Drop the rows of old days; what they add up to stays counted
+    #[command(after_long_help = shown_examples("prune"))]
+    Prune(prune::Args),
 }
 
 impl Command {
@@ -49,7 +64,11 @@ impl Command {
             Self::Budget(command) => command.run(context),
             Self::Alerts(args) => alerts::run(&args, context),
             Self::Runs(args) => runs::run(&args, context),
+            Self::Sql(args) => sql::run(&args, context),
+            Self::Export(args) => export::run(&args, context),
             Self::Verify(args) => verify::run(&args, context),
+            Self::Reprice(args) => reprice::run(&args, context),
+            Self::Prune(args) => prune::run(&args, context),
         }
     }
 }

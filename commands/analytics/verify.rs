@@ -28,6 +28,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     match context.format() {
         Format::Table | Format::Markdown | Format::Csv => {
             println!("{} rows, {} rollup cells", thousands(found.rows as i64), thousands(found.cells as i64));
+            if found.unprovable > 0 {
+                println!(
+                    "{} more cells cannot be proved: their rows were pruned",
+                    thousands(found.unprovable as i64)
+                );
+            }
             for problem in &found.problems {
                 println!("- {problem}");
             }
@@ -46,6 +52,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
             "{}",
             json!({
                 "schema": "claude-cli/verify@1", "rows": found.rows, "cells": found.cells,
+                "unprovable": found.unprovable,
                 "problems": found.problems, "repaired": found.repaired,
             })
         ),

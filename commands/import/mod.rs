@@ -19,6 +19,7 @@ use claude_cli::{
 use serde_json::json;
 
 use self::{merge::Merged, progress::Bar};
+pub(crate) use self::{merge::same_file, progress::Interrupt};
 use crate::{
     context::Context,
     output::{Column, Report, Value},
@@ -28,6 +29,8 @@ use crate::{
 const SCHEMA: &str = "claude-cli/import@1";
 /// So many problems are told; the JSON report has more.
 const TOLD: usize = 10;
+/// So many problems of exports are in the JSON report.
+const LISTED: usize = 100;
 
 /// Read transcripts, other ledgers and exports into the ledger.
 ///
@@ -62,7 +65,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
             match Kind::of(file)? {
                 Kind::Folder => folders.push(file.clone()),
                 Kind::Transcript => transcripts.push(file.clone()),
-                Kind::Ledger => merged.ledger(file, &mut ledger)?,
+                Kind::Ledger => merged.ledger(file, &mut ledger, context)?,
                 Kind::Export { gzip } => merged.export(file, gzip, &mut ledger, context)?,
             }
         }
@@ -127,7 +130,7 @@ fn read(ledger: &mut SqliteLedger, plan: Plan, context: &Context) -> anyhow::Res
         return Ok(none);
     }
     let bar = (stderr().is_terminal() && !context.quiet()).then(|| Bar::over(&plan));
-    let interrupted = progress::Interrupt::catch()?;
+    let interrupted = Interrupt::catch()?;
     ledger.prepare_for_bulk()?;
     let report = transcript::import(ledger, plan, &options(), &mut |progress| {
         if let Some(bar) = &bar {
@@ -177,10 +180,15 @@ fn import_new(context: &Context) -> anyhow::Result<()> {
 }
 
 fn show(report: &ImportReport, merged: &Merged) -> Report {
+    let of_merged = merged
+        .problems
+        .iter()
+        .map(|p| json!({ "path": p.path, "line": p.line, "offset": null, "message": p.message }));
     let problems: Vec<_> = report
         .problems
         .iter()
         .map(|p| json!({ "path": p.path, "line": p.line, "offset": p.offset, "message": p.message }))
+        .chain(of_merged)
         .collect();
     let json = json!({
         "schema": SCHEMA,
@@ -190,7 +198,7 @@ fn show(report: &ImportReport, merged: &Merged) -> Report {
         "usage_lines": report.usage_lines,
         "requests": report.requests,
         "skipped": report.skipped,
-        "problem_count": report.problem_count,
+        "problem_count": report.problem_count + merged.problem_count,
         "problems": problems,
         "interrupted": report.interrupted,
         "merged": { "ledgers": merged.files, "runs": merged.runs, "requests": merged.requests },

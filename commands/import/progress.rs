@@ -43,13 +43,13 @@ impl Drop for Bar {
 }
 
 /// Whether the user wants an end of it.
-pub(super) struct Interrupt {
+pub(crate) struct Interrupt {
     came: Arc<AtomicBool>,
 }
 
 impl Interrupt {
     /// Catches SIGINT and SIGTERM from here on.
-    pub(super) fn catch() -> anyhow::Result<Self> {
+    pub(crate) fn catch() -> anyhow::Result<Self> {
         let came = Arc::new(AtomicBool::new(false));
         for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
             // A second one ends the process at once: the ledger is sound at any instant.
@@ -60,7 +60,7 @@ impl Interrupt {
         Ok(Self { came })
     }
 
-    pub(super) fn came(&self) -> bool {
+    pub(crate) fn came(&self) -> bool {
         self.came.load(Ordering::Relaxed)
     }
 }

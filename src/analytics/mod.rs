@@ -7,6 +7,7 @@
 mod blocks;
 mod budgets;
 mod calendar;
+mod export;
 mod fold;
 mod group;
 mod range;
@@ -18,6 +19,11 @@ mod timeseries;
 
 pub use blocks::{BLOCK_MILLIS, Block, BlocksQuery, BurnRate, Projection, blocks};
 pub use budgets::{BudgetState, BudgetStatus, PROJECTION_METHOD, budget_status};
+#[cfg(feature = "parquet")]
+pub use export::ParquetExport;
+pub use export::{
+    CsvExport, EXPORT_SCHEMA, ExportHeader, ExportOutput, ExportWriter, Exported, NdjsonExport, WholeFile,
+};
 pub use group::{GroupBy, GroupOrder};
 pub use range::{TimeRange, parse_zone};
 pub use report::{SUMMARY_SCHEMA, TIMESERIES_SCHEMA, dollars, figures, iso};

@@ -37,7 +37,9 @@ pub use record::{Entry, Record};
 pub use recorder::{Outcome, Recorder, RunStart};
 pub use run::{FoundText, ModelTotal, Run, RunText};
 pub use source::Source;
-pub use sqlite::{SqliteLedger, VerifyReport, size_on_disk};
+pub use sqlite::{
+    SqlAnswer, SqlConsole, SqlValue, SqliteLedger, VIEWS, VerifyReport, View, ViewColumn, size_on_disk,
+};
 pub use sums::{ByMode, CostMode, Sums};
 pub use witness::{Batch, Witness, WitnessKind};
 pub use writer::{Closed, Writer};
@@ -79,12 +81,20 @@ pub trait LedgerReader {
     fn sessions(&self, query: &SessionQuery) -> Result<Vec<SessionRow>>;
 
     /// Everything another ledger needs to count what this one counts: runs,
-    /// then rows in a range, one at a time; `each` may end it with an error.
-    /// The range holds for rows alone.
+    /// then rows in order of time, one at a time; `each` may end it with an
+    /// error. Of runs there are those that may have to do with the rows asked
+    /// for.
     ///
     /// # Errors
     /// If the ledger cannot be read, or what `each` returns.
     fn export(&self, query: &RowQuery, each: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()>;
+
+    /// Rows of days before this time (UTC milliseconds) were dropped; `None` if
+    /// none ever were.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    fn pruned_before(&self) -> Result<Option<i64>>;
 
     /// How far transcripts have been read.
     ///
@@ -119,6 +129,8 @@ pub struct Repriced {
     pub rows: u64,
     /// Rows whose calculated cost changed.
     pub changed: u64,
+    /// Those of them whose cost was unknown until now.
+    pub newly_priced: u64,
     /// Their calculated cost before, in nano-dollars; unknown ones left out.
     pub before: i64,
     /// Their calculated cost now.
@@ -133,6 +145,9 @@ pub struct Pruned {
     pub before: i64,
     /// Rows dropped.
     pub rows: u64,
+    /// Bytes of the file that this left free for new rows; the file itself
+    /// shrinks by [`SqliteLedger::vacuum`].
+    pub freed: u64,
 }
 
 /// Writing a ledger.

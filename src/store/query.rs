@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ByMode, CostMode, Sums};
+use super::{ByMode, CostMode, Run, Sums};
 
 /// The length of a rollup cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -192,6 +192,23 @@ impl Filter {
             && is(&self.user, &row.user)
             && is(&self.host, &row.host)
             && self.tag.as_ref().is_none_or(|tag| row.tags.contains(tag))
+    }
+
+    /// Whether a run may have to do with requests that have all of the values.
+    pub(crate) fn accepts_run(&self, run: &Run) -> bool {
+        let is = |wanted: &Option<String>, found: &Option<String>| {
+            wanted.as_deref().is_none_or(|wanted| wanted == found.as_deref().unwrap_or_default())
+        };
+        let ran = |model: &String| {
+            run.model.as_ref() == Some(model) || run.totals.iter().any(|total| total.model == *model)
+        };
+        // A run knows neither the branch of its requests nor its agents.
+        self.model.as_ref().is_none_or(ran)
+            && is(&self.project, &run.project)
+            && is(&self.session, &run.session)
+            && is(&self.user, &run.user)
+            && is(&self.host, &run.host)
+            && self.tag.as_ref().is_none_or(|tag| run.tags.contains(tag))
     }
 
     /// The one dimension that is asked for, if it is one of the rollups' and

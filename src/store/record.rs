@@ -23,6 +23,9 @@ pub enum Entry {
     Run(Box<Run>),
     /// A row that counts, with the records that another ledger needs to count
     /// it. Rows that follow from others (advisor calls, remainders) have none,
-    /// and of the rows of one group the first has them all.
+    /// and of the requests that share their ids the first has those of all.
     Request(Box<RequestRow>, Vec<Record>),
+    /// The records of a failed attempt that does not count here, because
+    /// another kind of witness tells of its session's.
+    Uncounted(Vec<Record>),
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use claude_cli::{
     Usage,
+    pricing::PriceTable,
     store::{
         Batch, Dimension, Entry, Ledger, LedgerReader, Level, ModelTotal, RollupQuery, RowQuery, Run, RunQuery,
         SessionQuery, Simulated, SqliteLedger, Witness, WitnessKind,
@@ -237,13 +238,46 @@ proptest! {
         prop_assert!(report.problems.is_empty(), "{:?}", report.problems);
     }
 
+    /// What is exported of one session is enough to count that session alike.
+    #[test]
+    fn a_part_of_a_ledger_counts_elsewhere(facts in facts(), split in 1..6_usize) {
+        let witnesses: Vec<Fact> = facts.into_iter().filter(|f| matches!(f, Fact::Witness(_))).collect();
+        let (_whole, whole) = ledger_of(&witnesses, split);
+        let mut query = everything();
+        query.filter.session = Some("session-1".to_owned());
+        let (_part, mut part) = ledger_of(&[], 1);
+        part.append(&exported_of(&whole, &query)).unwrap();
+        prop_assert_eq!(rows(&whole, &query), rows(&part, &query));
+    }
+
+    /// What repricing is said to change beforehand is what it changes.
+    #[test]
+    fn repricing_is_foretold(facts in facts(), split in 1..6_usize) {
+        let (folder, ledger) = ledger_of(&facts, split);
+        drop(ledger);
+        let mut prices: serde_json::Value =
+            serde_json::from_str(include_str!("../../src/pricing/claude-prices.json")).unwrap();
+        prices["models"]["claude-opus-4-8"]["output"] = 1000.into();
+        prices["models"]["no-such-model"] = prices["models"]["claude-haiku-4-5"].clone();
+        let prices = std::sync::Arc::new(PriceTable::from_json(&prices.to_string()).unwrap());
+        let ledger = SqliteLedger::open(&folder.path().join("ledger.db")).unwrap();
+        let mut ledger = ledger.with_prices(prices);
+        let foretold = ledger.would_reprice().unwrap();
+        prop_assert_eq!(foretold, ledger.reprice().unwrap());
+        prop_assert_eq!(ledger.reprice().unwrap().changed, 0);
+        let report = ledger.verify(false).unwrap();
+        prop_assert!(report.problems.is_empty(), "{:?}", report.problems);
+    }
+
     /// Dropping old rows changes no total, and nothing that was dropped is
     /// counted again.
     #[test]
     fn pruning_changes_no_total(facts in facts(), split in 1..6_usize, days in 0..2_i64) {
         let (_folder, mut ledger) = ledger_of(&facts, split);
         let before = rollups(&ledger);
-        ledger.prune(EPOCH + days * 86_400_000).unwrap();
+        let foretold = ledger.would_prune(EPOCH + days * 86_400_000).unwrap();
+        let done = ledger.prune(EPOCH + days * 86_400_000).unwrap();
+        prop_assert_eq!((foretold.before, foretold.rows), (done.before, done.rows));
         prop_assert_eq!(&before, &rollups(&ledger));
         for fact in &facts {
             let mut batch = Batch::default();
@@ -262,14 +296,29 @@ proptest! {
 
 /// All that a ledger tells another, through its written form.
 fn exported(ledger: &SqliteLedger) -> Batch {
-    let mut batch = Batch::default();
+    exported_of(ledger, &everything())
+}
+
+fn everything() -> RowQuery {
     let mut everything = RowQuery::default();
     everything.simulated = Simulated::Include;
+    everything
+}
+
+fn rows(ledger: &SqliteLedger, query: &RowQuery) -> Vec<String> {
+    let mut rows = Vec::new();
+    ledger.requests(query, &mut |row| rows.push(format!("{row:?}"))).unwrap();
+    rows.sort();
+    rows
+}
+
+fn exported_of(ledger: &SqliteLedger, query: &RowQuery) -> Batch {
+    let mut batch = Batch::default();
     ledger
-        .export(&everything, &mut |entry| {
+        .export(query, &mut |entry| {
             match entry {
                 Entry::Run(run) => batch.runs.push(*run),
-                Entry::Request(_, records) => batch.records.extend(records),
+                Entry::Request(_, records) | Entry::Uncounted(records) => batch.records.extend(records),
                 other => panic!("{other:?}"),
             }
             Ok(())

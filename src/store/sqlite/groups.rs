@@ -189,6 +189,11 @@ impl Group {
         self.cells.into_iter().map(|(key, state)| Record { key, state }).collect()
     }
 
+    /// Whether it holds more than one request.
+    pub(crate) fn has_several(&self) -> bool {
+        self.rows.iter().filter(|row| row.kind == RowKind::Request).count() > 1
+    }
+
     /// The time of its youngest row.
     pub(crate) fn youngest(&self) -> i64 {
         self.rows.iter().map(|row| row.ts).max().unwrap_or(i64::MAX)

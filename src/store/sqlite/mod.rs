@@ -19,9 +19,11 @@ mod sessions;
 mod settlement;
 mod sights;
 mod sources;
+mod sql;
 mod texts;
 mod touched;
 mod verify;
+mod views;
 
 use std::{
     cell::RefCell,
@@ -33,7 +35,9 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 
+pub use sql::{SqlAnswer, SqlConsole, SqlValue};
 pub use verify::VerifyReport;
+pub use views::{VIEWS, View, ViewColumn};
 
 use self::{
     names::Names, rollups::Deltas, runs::SessionsWithRuns, schema::MigrateError, settlement::Unsettled,

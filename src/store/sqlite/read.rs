@@ -5,6 +5,7 @@ use rusqlite::params;
 use super::{
     SqliteLedger, budgets, export,
     names::NameKind,
+    prune,
     rollups::{SUMS, read_sums},
     rows::{COLUMNS, Stored},
     runs, sessions, sources, texts,
@@ -131,6 +132,11 @@ impl LedgerReader for SqliteLedger {
 
     fn export(&self, query: &RowQuery, each: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()> {
         export::export(self, query, each)
+    }
+
+    fn pruned_before(&self) -> Result<Option<i64>> {
+        let horizon = prune::horizon(&self.db).map_err(|e| self.error(&e))?;
+        Ok(Some(horizon).filter(|&before| before != i64::MIN))
     }
 
     fn sources(&self) -> Result<Vec<Source>> {

@@ -10,10 +10,44 @@ use super::{
     settlement::{self, Unsettled},
     touched::Touched,
 };
-use crate::store::Repriced;
+use crate::{Result, store::Repriced};
 
 /// Rows of one transaction: few enough that others do not wait for long.
 const ROWS: i64 = 4_000;
+
+impl SqliteLedger {
+    /// What [`reprice`](crate::store::Ledger::reprice) would change.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn would_reprice(&self) -> Result<Repriced> {
+        let read = || {
+            let mut total = Repriced::default();
+            let mut statement = self.db.prepare(&format!("SELECT {COLUMNS} FROM requests"))?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let row = Stored::read(row)?;
+                total.rows += 1;
+                if let Some(model) = self.names.borrow_mut().value_some(&self.db, row.model)? {
+                    total.note(row.calculated, self.prices.cost(&model, &row.usage));
+                }
+            }
+            Ok(total)
+        };
+        read().map_err(|e| self.error(&e))
+    }
+}
+
+impl Repriced {
+    fn note(&mut self, before: Option<i64>, after: Option<i64>) {
+        if before != after {
+            self.changed += 1;
+            self.newly_priced += u64::from(before.is_none());
+            self.before += before.unwrap_or(0);
+            self.after += after.unwrap_or(0);
+        }
+    }
+}
 
 pub(crate) fn reprice(ledger: &mut SqliteLedger) -> rusqlite::Result<Repriced> {
     let mut total = Repriced::default();
@@ -24,7 +58,7 @@ pub(crate) fn reprice(ledger: &mut SqliteLedger) -> rusqlite::Result<Repriced> {
         let rows: Vec<Stored> = tx
             .prepare_cached(&format!("SELECT {COLUMNS} FROM requests WHERE id > ?1 ORDER BY id LIMIT ?2"))?
             .query_map([after, ROWS], Stored::read)?
-            .collect::<Result<_, _>>()?;
+            .collect::<rusqlite::Result<_>>()?;
         let Some(last) = rows.last() else { return Ok(total) };
         after = last.id;
         total.rows += rows.len() as u64;
@@ -35,11 +69,7 @@ pub(crate) fn reprice(ledger: &mut SqliteLedger) -> rusqlite::Result<Repriced> {
             if row == before {
                 continue;
             }
-            if row.calculated != before.calculated {
-                total.changed += 1;
-                total.before += before.calculated.unwrap_or(0);
-                total.after += row.calculated.unwrap_or(0);
-            }
+            total.note(before.calculated, row.calculated);
             touched.replace(&tx, before, row)?;
         }
         // A run's cost is dealt out by what its requests would cost.
