@@ -445,3 +445,89 @@ fn a_request_is_priced_once_by_the_table_of_its_day() {
     let old = 100 * 5_000 + 10 * 25_000;
     assert_eq!(costs, [Some(old), Some(old * 100)], "a newer table does not change what was counted");
 }
+
+/// A request of a session, as far as a kind of witness tells of it.
+fn told(by: WitnessKind, ts: i64, output: u64) -> Witness {
+    let mut w = Witness::default();
+    w.by = by;
+    w.ts = ts;
+    w.session = Some("s".to_owned());
+    w.model = Some("claude-haiku-4-5".to_owned());
+    w.usage.input_tokens = 7;
+    w.usage.output_tokens = output;
+    w
+}
+
+#[test]
+fn sights_without_a_shared_id_join_one_to_one_in_the_order_of_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = SqliteLedger::open(&folder.path().join("ledger.db")).unwrap();
+    let mut witnesses = Vec::new();
+    for n in 0..3 {
+        let mut transcript = told(WitnessKind::Transcript, 1_000 * n, 20);
+        transcript.message_id = Some(format!("m{n}"));
+        witnesses.push(transcript);
+    }
+    // Two events without an id of the same counts, and one of others.
+    for (ts, output, cost) in [(1_100, 20, 5), (100, 20, 4), (3_000, 21, 6)] {
+        let mut event = told(WitnessKind::Telemetry, ts, output);
+        event.cost = Some(cost);
+        event.duration_ms = Some(ts);
+        witnesses.push(event);
+    }
+    // Whatever comes first, and however often.
+    for order in [[0, 1, 2, 3, 4, 5], [5, 3, 4, 1, 0, 2], [3, 0, 4, 1, 5, 2]] {
+        for at in order {
+            ledger.append(&Batch { witnesses: vec![witnesses[at].clone()], ..Batch::default() }).unwrap();
+        }
+        let mut rows = Vec::new();
+        ledger
+            .requests(&RowQuery::default(), &mut |row| {
+                rows.push((row.message_id, row.output_tokens, row.cost_reported, row.source));
+            })
+            .unwrap();
+        let row = |id: Option<&str>, output, cost, source: &str| {
+            (id.map(str::to_owned), output, cost, source.to_owned())
+        };
+        assert_eq!(
+            rows,
+            [
+                row(Some("m0"), 20, Some(4), "transcript+telemetry"),
+                row(Some("m1"), 20, Some(5), "transcript+telemetry"),
+                row(Some("m2"), 20, None, "transcript"),
+                row(None, 21, Some(6), "telemetry"),
+            ]
+        );
+        assert!(ledger.verify(false).unwrap().problems.is_empty());
+    }
+    // A witness that knows more takes its request out of the game.
+    let mut event = told(WitnessKind::Telemetry, 50, 20);
+    event.message_id = Some("m0".to_owned());
+    event.cost = Some(9);
+    ledger.append(&Batch { witnesses: vec![event], ..Batch::default() }).unwrap();
+    let mut costs = Vec::new();
+    ledger.requests(&RowQuery::default(), &mut |row| costs.push((row.message_id, row.cost_reported))).unwrap();
+    let cost = |id: Option<&str>, cost| (id.map(str::to_owned), cost);
+    assert_eq!(
+        costs,
+        [cost(Some("m0"), Some(9)), cost(Some("m1"), Some(4)), cost(Some("m2"), Some(5)), cost(None, Some(6))]
+    );
+    assert!(ledger.verify(false).unwrap().problems.is_empty());
+}
+
+#[test]
+fn two_sights_without_any_id_join_in_any_order() {
+    let mut transcript = told(WitnessKind::Transcript, 9_000, 10);
+    transcript.uuid = Some("line".to_owned());
+    let run = told(WitnessKind::Run, 1_000, 10);
+    for witnesses in [[&transcript, &run], [&run, &transcript]] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = SqliteLedger::open(&folder.path().join("ledger.db")).unwrap();
+        for witness in witnesses {
+            ledger.append(&Batch { witnesses: vec![witness.clone()], ..Batch::default() }).unwrap();
+        }
+        let mut sources = Vec::new();
+        ledger.requests(&RowQuery::default(), &mut |row| sources.push(row.source)).unwrap();
+        assert_eq!(sources, ["run+transcript"]);
+    }
+}

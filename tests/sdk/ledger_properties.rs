@@ -17,6 +17,17 @@ const MODELS: [&str; 3] = ["claude-opus-4-8", "claude-haiku-4-5", "no-such-model
 const EPOCH: i64 = 1_780_271_100_000;
 
 fn usage() -> impl Strategy<Value = Usage> {
+    prop_oneof![2 => any_usage(), 1 => Just(the_usual())]
+}
+
+/// Counts that many requests share, so that sights without ids find a match.
+fn the_usual() -> Usage {
+    let mut usage = Usage::default();
+    usage.output_tokens = 10;
+    usage
+}
+
+fn any_usage() -> impl Strategy<Value = Usage> {
     (0..4_u64, 0..4_u64, 0..3_u64, 0..3_u64, 0..3_u64, any::<bool>()).prop_map(|(i, o, r, s, l, advised)| {
         let mut usage = Usage::default();
         usage.input_tokens = i * 100;
@@ -38,7 +49,7 @@ fn usage() -> impl Strategy<Value = Usage> {
 
 /// Few ids, so that sights share them in every combination.
 fn id(prefix: &'static str) -> impl Strategy<Value = Option<String>> {
-    prop_oneof![1 => Just(None), 3 => (0..3_u8).prop_map(move |n| Some(format!("{prefix}{n}")))]
+    prop_oneof![2 => Just(None), 3 => (0..3_u8).prop_map(move |n| Some(format!("{prefix}{n}")))]
 }
 
 fn text(prefix: &'static str) -> impl Strategy<Value = Option<String>> {
@@ -47,7 +58,8 @@ fn text(prefix: &'static str) -> impl Strategy<Value = Option<String>> {
 
 fn witness() -> impl Strategy<Value = Witness> {
     let who = prop_oneof![Just(WitnessKind::Run), Just(WitnessKind::Transcript), Just(WitnessKind::Telemetry)];
-    let ids = (id("msg_"), id("req_"), (0..4_u8).prop_map(|n| Some(format!("line-{n}"))));
+    let line = prop_oneof![1 => Just(None), 4 => (0..4_u8).prop_map(|n| Some(format!("line-{n}")))];
+    let ids = (id("msg_"), id("req_"), line);
     let place = (text("session-"), text("project-"), text("branch-"), text("host-"), text("run-"));
     let flags = (any::<bool>(), prop::bool::weighted(0.1), prop::bool::weighted(0.3), prop::bool::weighted(0.2));
     let figures = (prop::option::of(0..3_i64), prop::option::of(0..2000_i64), 0..2_000_000_i64, 0..MODELS.len());

@@ -184,6 +184,10 @@ impl Group {
         Ok(Self { id: Some(id), cells, rows, ..Self::default() })
     }
 
+    pub(crate) const fn cells(&self) -> &Cells {
+        &self.cells
+    }
+
     /// All that is known of it.
     pub(crate) fn into_records(self) -> Vec<Record> {
         self.cells.into_iter().map(|(key, state)| Record { key, state }).collect()

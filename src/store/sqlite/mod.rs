@@ -4,6 +4,7 @@
 //! from survives a crash of the machine. Writers queue for the write lock
 //! (`BEGIN IMMEDIATE`, busy timeout); readers never wait for them.
 
+mod anonymous;
 mod budgets;
 mod export;
 mod groups;
@@ -40,8 +41,7 @@ pub use verify::VerifyReport;
 pub use views::{VIEWS, View, ViewColumn};
 
 use self::{
-    names::Names, rollups::Deltas, runs::SessionsWithRuns, schema::MigrateError, settlement::Unsettled,
-    touched::Touched,
+    names::Names, rollups::Deltas, runs::Sessions, schema::MigrateError, settlement::Unsettled, touched::Touched,
 };
 use super::{Alert, Batch, Budget, Ledger, Pruned, Repriced};
 use crate::{Error, Result, pricing::PriceTable};
@@ -183,15 +183,7 @@ impl SqliteLedger {
         let mut touched = Touched::default();
         let mut deltas = Deltas::default();
         let mut unsettled = Unsettled::default();
-        sights::take_in(
-            &tx,
-            names,
-            &self.prices,
-            batch,
-            &mut SessionsWithRuns::default(),
-            &mut touched,
-            &mut deltas,
-        )?;
+        sights::take_in(&tx, names, &self.prices, batch, &mut Sessions::default(), &mut touched, &mut deltas)?;
         for run in &batch.runs {
             if let Some(merged) = runs::merge(&tx, names, run)? {
                 unsettled.run(run, merged.before);
@@ -201,7 +193,7 @@ impl SqliteLedger {
             texts::keep(&tx, text)?;
         }
         // Runs came since.
-        let mut sessions = SessionsWithRuns::default();
+        let mut sessions = Sessions::default();
         settlement::settle(&tx, names, &self.prices, unsettled, &mut sessions, &mut touched)?;
         for change in touched.rows() {
             deltas.change(&tx, names, change.before.as_ref(), change.after.as_ref())?;
@@ -251,7 +243,7 @@ impl Ledger for SqliteLedger {
 }
 
 fn prepare(db: &mut Connection) -> Result<(), MigrateError> {
-    db.busy_timeout(BUSY_TIMEOUT)?;
+    db.busy_handler(Some(wait_for_lock))?;
     // Plans do not depend on what is bound, so nothing is planned again for it.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Switching to WAL takes an exclusive lock and does not wait for it, so it
@@ -262,6 +254,17 @@ fn prepare(db: &mut Connection) -> Result<(), MigrateError> {
     }
     db.pragma_update(None, "synchronous", "FULL")?;
     Ok(())
+}
+
+/// Waits for another writer. SQLite's own waiting grows to 100 ms a time, and a
+/// long import leaves the lock free only for moments: so it looks often.
+fn wait_for_lock(tries: i32) -> bool {
+    const LONGEST: u64 = 5_000;
+    let tries = u64::from(tries.unsigned_abs());
+    let wait = (200 + 200 * tries).min(LONGEST);
+    std::thread::sleep(Duration::from_micros(wait / 2 + fastrand::u64(..=wait / 2)));
+    // The average wait is three quarters of the longest, but for the first ones.
+    tries * LONGEST * 3 / 4 < BUSY_TIMEOUT.as_micros() as u64
 }
 
 /// Many processes may create the same ledger at once: whoever finds it locked

@@ -6,7 +6,7 @@ use super::{
     SqliteLedger,
     rollups::Deltas,
     rows::{COLUMNS, Stored},
-    runs::SessionsWithRuns,
+    runs::Sessions,
     settlement::{self, Unsettled},
     touched::Touched,
 };
@@ -78,7 +78,7 @@ pub(crate) fn reprice(ledger: &mut SqliteLedger) -> rusqlite::Result<Repriced> {
             names,
             &ledger.prices,
             Unsettled::default(),
-            &mut SessionsWithRuns::default(),
+            &mut Sessions::default(),
             &mut touched,
         )?;
         let mut deltas = Deltas::default();

@@ -62,6 +62,9 @@ pub(crate) struct Stored {
     pub(crate) ttft_ms: Option<i64>,
     pub(crate) error: Option<i64>,
     pub(crate) simulated: bool,
+    /// Sights without a shared id are joined to it; `state` is what its own
+    /// witnesses say.
+    pub(crate) joined: bool,
     pub(crate) state: Option<String>,
 }
 
@@ -84,6 +87,7 @@ const US: u8 = 2;
 const BATCH: u8 = 4;
 /// The row is known by its line id alone.
 const BY_UUID: u8 = 8;
+const JOINED: u8 = 16;
 
 fn count(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
@@ -123,7 +127,8 @@ impl Stored {
         let modifiers = (if self.usage.fast { FAST } else { 0 })
             | (if self.usage.us_inference { US } else { 0 })
             | (if self.usage.batch { BATCH } else { 0 })
-            | (if self.key.uuid.is_some() { BY_UUID } else { 0 });
+            | (if self.key.uuid.is_some() { BY_UUID } else { 0 })
+            | (if self.joined { JOINED } else { 0 });
         let mut at = 0;
         let mut bind = |value: &dyn rusqlite::ToSql| {
             at += 1;
@@ -237,6 +242,7 @@ impl Stored {
             ttft_ms: row.get(34)?,
             error: row.get(35)?,
             simulated: row.get(36)?,
+            joined: modifiers & JOINED != 0,
             state: row.get(37)?,
         })
     }
@@ -253,6 +259,16 @@ impl Stored {
         let as_of = self.calculated.map(|_| prices.as_of());
         self.priced_as_of = names.intern_some(db, NameKind::PriceTable, as_of)?;
         Ok(())
+    }
+
+    /// Takes the place of another row: its ids in the ledger, and what was
+    /// settled for it.
+    pub(crate) fn keep_place_of(&mut self, other: &Self) {
+        self.id = other.id;
+        self.group_id = other.group_id;
+        self.share = other.share;
+        self.calculated = other.calculated;
+        self.priced_as_of = other.priced_as_of;
     }
 
     /// Whether it is a failed attempt that consumed nothing.
@@ -306,6 +322,7 @@ pub(crate) fn from_witness(
         duration_ms: witness.duration_ms,
         ttft_ms: witness.ttft_ms,
         simulated: witness.simulated,
+        joined: false,
         state: None,
     })
 }
@@ -336,7 +353,8 @@ pub(crate) fn from_state(
         ts: state.snapshot.ts,
         first_ts: state.origin.ts,
         key: key.clone(),
-        uuid: state.snapshot.uuid.clone(),
+        // A row that is known by its line keeps that, whatever joins it.
+        uuid: key.uuid.clone().or_else(|| state.snapshot.uuid.clone()),
         sidechain: state.snapshot.sidechain,
         session: names.intern_some(db, NameKind::Session, state.origin.session.as_deref())?,
         run: state.run.clone(),
@@ -358,6 +376,7 @@ pub(crate) fn from_state(
         ttft_ms: state.ttft_ms.as_ref().map(|d| d.value),
         error: names.intern_some(db, NameKind::Error, state.error.as_deref())?,
         simulated: state.simulated,
+        joined: false,
         state: None,
     })
 }

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, types::Type};
 
-use super::names::{NameKind, Names};
+use super::{
+    anonymous,
+    names::{NameKind, Names},
+};
 use crate::store::Run;
 
 /// A transcript's clock may lag behind the end of the run that made it write.
@@ -91,22 +94,33 @@ pub(crate) fn merge(db: &Connection, names: &mut Names, run: &Run) -> rusqlite::
     Ok(Some(Merged { before: known }))
 }
 
-/// Sessions that own runs may claim something of.
+/// What is known of sessions, for as long as no row or run is added.
 #[derive(Debug, Default)]
-pub(crate) struct SessionsWithRuns {
-    known: HashMap<i64, bool>,
+pub(crate) struct Sessions {
+    with_runs: HashMap<i64, bool>,
+    with_anonymous: HashMap<i64, bool>,
 }
 
-impl SessionsWithRuns {
-    pub(crate) fn has(&mut self, db: &Connection, session: Option<i64>) -> rusqlite::Result<bool> {
-        let Some(session) = session else { return Ok(false) };
-        if let Some(&has) = self.known.get(&session) {
+impl Sessions {
+    /// Whether own runs may claim something of a session.
+    pub(crate) fn has_runs(&mut self, db: &Connection, session: i64) -> rusqlite::Result<bool> {
+        if let Some(&has) = self.with_runs.get(&session) {
             return Ok(has);
         }
         let has = db
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM runs WHERE session = ?1)")?
             .query_row([session], |row| row.get(0))?;
-        self.known.insert(session, has);
+        self.with_runs.insert(session, has);
+        Ok(has)
+    }
+
+    /// Whether a session has rows that may be joined with others.
+    pub(crate) fn has_anonymous(&mut self, db: &Connection, session: i64) -> rusqlite::Result<bool> {
+        if let Some(&has) = self.with_anonymous.get(&session) {
+            return Ok(has);
+        }
+        let has = anonymous::are_in(db, session)?;
+        self.with_anonymous.insert(session, has);
         Ok(has)
     }
 }

@@ -141,6 +141,10 @@ CREATE TABLE sources (
   fingerprint BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Requests that no other kind of witness would know by an id.
+CREATE INDEX requests_anonymous ON requests (session)
+  WHERE message_id IS NULL AND request_id IS NULL AND kind = 0;
+
 -- Sessions stand in the rollups as a dimension of their own: one cell each.
 CREATE INDEX rollups_sessions_last ON rollups (last) WHERE dimension = 9;
 CREATE INDEX rollups_sessions_cost ON rollups (cost_auto) WHERE dimension = 9;

@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 
 use super::{
+    anonymous,
     names::{NameKind, Names},
     prune,
     rows::{COLUMNS, Stored},
-    runs::{self, SessionsWithRuns, WINDOW_SLACK_MS},
+    runs::{self, Sessions, WINDOW_SLACK_MS},
     touched::Touched,
 };
 use crate::{
@@ -41,7 +42,7 @@ pub(crate) fn settle(
     names: &mut Names,
     prices: &PriceTable,
     unsettled: Unsettled,
-    sessions: &mut SessionsWithRuns,
+    sessions: &mut Sessions,
     touched: &mut Touched,
 ) -> rusqlite::Result<()> {
     let mut records = unsettled.records;
@@ -55,6 +56,17 @@ pub(crate) fn settle(
     for record in records {
         reclaim(db, names, &record, &mut runs, touched)?;
         runs.insert(record.id);
+    }
+    let of_sessions: BTreeSet<i64> = touched
+        .rows()
+        .flat_map(|change| [&change.before, &change.after])
+        .flatten()
+        .filter_map(|row| row.session)
+        .collect();
+    for session in of_sessions {
+        if sessions.has_anonymous(db, session)? {
+            anonymous::settle(db, names, prices, session, touched)?;
+        }
     }
     for change in touched.rows() {
         for row in [&change.before, &change.after].into_iter().flatten() {
@@ -72,7 +84,7 @@ pub(crate) fn settle(
                 }
                 // A row that says no run may fall into the time of any of its session's.
                 (None, Some(session)) => {
-                    if sessions.has(db, Some(session))? {
+                    if sessions.has_runs(db, session)? {
                         runs.extend(runs::covering(db, session, row.ts)?.into_iter().map(|run| run.id));
                     }
                 }
@@ -199,7 +211,7 @@ fn rows_of(db: &Connection, names: &mut Names, run: &Run) -> rusqlite::Result<Ve
             }
         }
     }
-    rows.retain(|row| row.kind != RowKind::Remainder && !row.is_bare_error());
+    rows.retain(|row| row.kind != RowKind::Remainder && !row.is_bare_error() && row.counted);
     Ok(rows)
 }
 
@@ -279,6 +291,7 @@ fn remainder_row(
         ttft_ms: None,
         error: None,
         simulated: run.simulated,
+        joined: false,
         state: None,
     })
 }

@@ -4,14 +4,16 @@
 //! theirs is in the ledger or elsewhere in the batch. Their rows are written at
 //! once. The others go through their [groups](super::groups).
 
+use std::borrow::Cow;
+
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{
     groups::{Groups, INSERT_KEY, KeyIndex},
     names::{NameKind, Names},
     rollups::Deltas,
-    rows::{self, RowInserter},
-    runs::SessionsWithRuns,
+    rows::{self, RowInserter, Stored},
+    runs::Sessions,
     touched::Touched,
 };
 use crate::{
@@ -41,21 +43,14 @@ impl<'a> Says<'a> {
 
     fn key(&self) -> CellKey {
         match self {
-            Self::Witness(witness) => {
-                let mut key = CellKey::from(*witness);
-                if key == CellKey::default() {
-                    // No id at all: what it says is its identity.
-                    key.uuid = Some(serde_json::to_string(witness).unwrap_or_default());
-                }
-                key
-            }
+            Self::Witness(witness) => CellKey::from(named(witness).as_ref()),
             Self::Record(record) => record.key.clone(),
         }
     }
 
     fn state(&self) -> State {
         match self {
-            Self::Witness(witness) => State::from(*witness),
+            Self::Witness(witness) => State::from(named(witness).as_ref()),
             Self::Record(record) => record.state.clone(),
         }
     }
@@ -64,10 +59,26 @@ impl<'a> Says<'a> {
     /// what stands in rows of its own.
     fn plain(&self) -> Option<&'a Witness> {
         match self {
-            Self::Witness(witness) => Some(*witness).filter(|witness| witness.usage.advisors.is_empty()),
+            Self::Witness(witness) => {
+                Some(*witness).filter(|witness| witness.usage.advisors.is_empty() && !is_nameless(witness))
+            }
             Self::Record(_) => None,
         }
     }
+}
+
+const fn is_nameless(witness: &Witness) -> bool {
+    witness.message_id.is_none() && witness.request_id.is_none() && witness.uuid.is_none()
+}
+
+/// The witness with an id: if it has none at all, what it says is its identity.
+fn named(witness: &Witness) -> Cow<'_, Witness> {
+    if !is_nameless(witness) {
+        return Cow::Borrowed(witness);
+    }
+    let said = serde_json::to_vec(witness).unwrap_or_default();
+    let uuid = Some(format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&said)));
+    Cow::Owned(Witness { uuid, ..witness.clone() })
 }
 
 /// Adds what the witnesses of a batch and the records of other ledgers say.
@@ -76,7 +87,7 @@ pub(crate) fn take_in<'a>(
     names: &mut Names,
     prices: &'a PriceTable,
     batch: &'a Batch,
-    sessions: &mut SessionsWithRuns,
+    sessions: &mut Sessions,
     touched: &mut Touched,
     deltas: &mut Deltas,
 ) -> rusqlite::Result<()> {
@@ -99,7 +110,7 @@ pub(crate) fn take_in<'a>(
             let as_of = row.calculated.map(|_| prices.as_of());
             row.priced_as_of = names.intern_some(db, NameKind::PriceTable, as_of)?;
         }
-        let settled = row.run.is_none() && !row.is_bare_error() && !sessions.has(db, row.session)?;
+        let settled = is_settled(db, sessions, &row)?;
         let id = if settled {
             deltas.change(db, names, None, Some(&row))?;
             rows.insert(&row)?
@@ -115,6 +126,17 @@ pub(crate) fn take_in<'a>(
         insert.execute([hash, id])?;
     }
     groups.flush(db, names, prices, touched)
+}
+
+/// Whether nothing else may have to do with a row that is new.
+fn is_settled(db: &Connection, sessions: &mut Sessions, row: &Stored) -> rusqlite::Result<bool> {
+    let Some(session) = row.session else { return Ok(row.run.is_none()) };
+    let named = row.key.message_id.is_some() || row.key.request_id.is_some();
+    Ok(named
+        && row.run.is_none()
+        && !row.is_bare_error()
+        && !sessions.has_runs(db, session)?
+        && !sessions.has_anonymous(db, session)?)
 }
 
 /// Finds prices; rows that follow each other mostly have the same model.
