@@ -31,7 +31,7 @@ type Likeness = (Option<i64>, [u64; 4]);
 pub(crate) fn are_in(db: &Connection, session: i64) -> rusqlite::Result<bool> {
     db.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM requests WHERE session = ?1 AND message_id IS NULL AND request_id IS NULL \
-         AND kind = 0)",
+         AND kind = 0 AND error IS NULL)",
     )?
     .query_row([session], |row| row.get(0))
 }
@@ -108,7 +108,7 @@ impl Candidate {
         }
         own.counted = true;
         let anonymous = stored.key.message_id.is_none() && stored.key.request_id.is_none();
-        let anonymous = anonymous && !advised.contains(&stored.id);
+        let anonymous = anonymous && own.error.is_none() && !advised.contains(&stored.id);
         Ok(Self { kinds: state.mask, stored, own, state, anonymous, joins: None })
     }
 

@@ -143,7 +143,7 @@ CREATE TABLE sources (
 
 -- Requests that no other kind of witness would know by an id.
 CREATE INDEX requests_anonymous ON requests (session)
-  WHERE message_id IS NULL AND request_id IS NULL AND kind = 0;
+  WHERE message_id IS NULL AND request_id IS NULL AND kind = 0 AND error IS NULL;
 
 -- Sessions stand in the rollups as a dimension of their own: one cell each.
 CREATE INDEX rollups_sessions_last ON rollups (last) WHERE dimension = 9;
