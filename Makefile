@@ -14,7 +14,7 @@ CARGO_DEB = $(TARGET_DIR)/tools/bin/cargo-deb
 CARGO_DEB_VERSION = 3.8.0
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint bench bench-stream bench-client bench-import bench-save bench-compare generate soak release install dist deb macos
+.PHONY: help test lint bench bench-stream bench-client bench-import bench-neighbours bench-save bench-compare generate soak release install dist deb macos
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -37,6 +37,10 @@ bench-client: ## what `query` adds to the program it runs
 
 bench-import: ## scanning a gigabyte of transcripts
 	$(CARGO) bench --locked --bench import
+
+bench-neighbours: ## a whole import beside ccusage, over a gigabyte (TOKSCALE="tokscale graph" adds that one)
+	$(CARGO) build --release --locked
+	CCUSAGE="$$(.ci/install-ccusage) claude daily --offline" $(CARGO) bench --locked --bench neighbours
 
 bench-save: ## save a baseline of the stream benchmarks (BASELINE=main)
 	$(CARGO) bench --locked --bench stream -- --save-baseline $(BASELINE)

@@ -22,6 +22,7 @@ mod prompt;
 mod pty;
 mod query;
 mod readme;
+mod real_ccusage;
 mod real_claude;
 mod real_exits;
 mod schema;
