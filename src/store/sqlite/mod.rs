@@ -11,6 +11,7 @@ mod groups;
 mod names;
 mod prune;
 mod read;
+mod reading;
 mod reprice;
 mod rollups;
 mod rows;
@@ -105,14 +106,10 @@ impl SqliteLedger {
             return Ok(None);
         }
         let fail = |message: String| Error::Store { path: path.display().to_string(), message };
-        let db =
-            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-                .map_err(|e| fail(e.to_string()))?;
-        db.busy_timeout(BUSY_TIMEOUT).map_err(|e| fail(e.to_string()))?;
-        match schema::is_current(&db) {
-            Ok(true) => Ok(Some(Self::over(db, path))),
+        match reading::open(path, BUSY_TIMEOUT) {
+            Ok((db, true)) => Ok(Some(Self::over(db, path))),
             // An older one must be migrated before it can be read.
-            Ok(false) => Self::open(path).map(Some),
+            Ok((_, false)) => Self::open(path).map(Some),
             Err(e) => Err(fail(e.to_string())),
         }
     }
@@ -129,11 +126,7 @@ impl SqliteLedger {
             return Ok(None);
         }
         let fail = |message: String| Error::Store { path: path.display().to_string(), message };
-        let db =
-            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-                .map_err(|e| fail(e.to_string()))?;
-        db.busy_timeout(wait).map_err(|e| fail(e.to_string()))?;
-        let current = schema::is_current(&db).map_err(|e| fail(e.to_string()))?;
+        let (db, current) = reading::open(path, wait).map_err(|e| fail(e.to_string()))?;
         Ok(current.then(|| Self::over(db, path)))
     }
 
