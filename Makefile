@@ -72,5 +72,5 @@ macos: ## type-check everything for macOS, from any system
 	packaging/check-macos
 
 soak: ## long runs that CI leaves out
-	@echo "soak: repeats the ledger's property test; there is nothing else to soak yet"
 	for n in $$(seq 50); do $(CARGO) test --locked --quiet --test sdk ledger_properties || exit 1; done
+	$(CARGO) test --locked --release --test cli import_crash:: -- --ignored --nocapture

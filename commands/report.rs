@@ -188,7 +188,7 @@ impl Context {
     /// there is none yet, an empty one, and a word on stderr.
     pub(crate) fn ledger_reader(&self) -> anyhow::Result<Box<dyn LedgerReader>> {
         if self.imports() {
-            import::before_report(self);
+            import::before_report(self)?;
         }
         let path = self.ledger_path()?;
         if let Some(ledger) = SqliteLedger::open_read_only(&path)? {

@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     }
     if context.imports() {
         // What a later line would say of a request is lost once its row is gone.
-        import::before_report(context);
+        import::before_report(context)?;
     }
     let path = context.ledger_path()?;
     let Some(reader) = SqliteLedger::open_read_only(&path)? else {

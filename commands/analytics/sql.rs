@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         stdin().read_to_string(&mut text).context("cannot read the query from stdin")?;
     }
     if context.imports() {
-        import::before_report(context);
+        import::before_report(context)?;
     }
     let simulated = if args.include_simulated { Simulated::Include } else { Simulated::Exclude };
     let interrupted = Interrupt::catch()?;

@@ -63,13 +63,17 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         let mut folders = Vec::new();
         for file in &args.files {
             match Kind::of(file)? {
-                Kind::Folder => folders.push(file.clone()),
+                Kind::Folder => {
+                    // A config folder, or one that somebody keeps transcripts in.
+                    let projects = file.join("projects");
+                    folders.push(if projects.is_dir() { projects } else { file.clone() });
+                }
                 Kind::Transcript => transcripts.push(file.clone()),
                 Kind::Ledger => merged.ledger(file, &mut ledger, context)?,
                 Kind::Export { gzip } => merged.export(file, gzip, &mut ledger, context)?,
             }
         }
-        let (mut found, problems) = transcript::find(&folders);
+        let (mut found, problems) = transcript::find_below(&folders);
         for file in transcripts {
             found.push(TranscriptFile::at(&file).map_err(|e| unreadable(&file, e))?);
         }
@@ -132,12 +136,14 @@ fn read(ledger: &mut SqliteLedger, plan: Plan, context: &Context) -> anyhow::Res
     let bar = (stderr().is_terminal() && !context.quiet()).then(|| Bar::over(&plan));
     let interrupted = Interrupt::catch()?;
     ledger.prepare_for_bulk()?;
-    let report = transcript::import(ledger, plan, &options(), &mut |progress| {
+    let mut report = transcript::import(ledger, plan, &options(), &mut |progress| {
         if let Some(bar) = &bar {
             bar.show(progress);
         }
         if interrupted.came() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
+    // It may have come too late to end anything here.
+    report.interrupted |= interrupted.came();
     Ok(report)
 }
 
@@ -152,17 +158,24 @@ fn tell_problems(report: &ImportReport, context: &Context) {
 }
 
 /// Reads what is new before a report, so that it says all. What goes wrong is
-/// told, and keeps no report from being made.
-pub(crate) fn before_report(context: &Context) {
-    if let Err(error) = import_new(context) {
-        context.note(&format!("warning: the transcripts were not read: {error:#}"));
+/// told, and keeps no report from being made; only the user does.
+pub(crate) fn before_report(context: &Context) -> Result<(), Error> {
+    match import_new(context) {
+        Ok(report) => {
+            tell_problems(&report, context);
+            if report.interrupted { Err(Error::Interrupted) } else { Ok(()) }
+        }
+        Err(error) => {
+            context.note(&format!("warning: the transcripts were not read: {error:#}"));
+            Ok(())
+        }
     }
 }
 
-fn import_new(context: &Context) -> anyhow::Result<()> {
+fn import_new(context: &Context) -> anyhow::Result<ImportReport> {
     let (found, problems) = transcript::find(&config_folders());
-    if found.is_empty() {
-        return Ok(());
+    if found.is_empty() && problems.is_empty() {
+        return Ok(ImportReport::default());
     }
     let path = context.ledger_path()?;
     // Mostly nothing is new, and there is no need to write.
@@ -170,13 +183,11 @@ fn import_new(context: &Context) -> anyhow::Result<()> {
     let nothing: &dyn LedgerReader = &crate::report::NoLedger;
     let plan = Plan::of_files(reader.as_ref().map_or(nothing, |ledger| ledger), found, problems)?;
     if plan.is_empty() {
-        return Ok(());
+        return Ok(ImportReport::default());
     }
     drop(reader);
     let mut ledger = SqliteLedger::open(&path)?.with_prices(context.prices());
-    let report = read(&mut ledger, plan, context)?;
-    tell_problems(&report, context);
-    if report.interrupted { Err(Error::Interrupted.into()) } else { Ok(()) }
+    read(&mut ledger, plan, context)
 }
 
 fn show(report: &ImportReport, merged: &Merged) -> Report {

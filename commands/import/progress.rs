@@ -1,7 +1,7 @@
 //! How far a long import is, for whoever watches; and their Ctrl-C.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -42,25 +42,57 @@ impl Drop for Bar {
     }
 }
 
-/// Whether the user wants an end of it.
+/// Whether the user wants an end of it, for one after the other who asks.
 pub(crate) struct Interrupt {
+    flags: &'static Flags,
+}
+
+/// What the signal handlers set and read.
+#[derive(Default)]
+struct Flags {
     came: Arc<AtomicBool>,
+    /// Nobody asks, or it came before.
+    ends_at_once: Arc<AtomicBool>,
 }
 
 impl Interrupt {
-    /// Catches SIGINT and SIGTERM from here on.
+    /// Catches SIGINT and SIGTERM until this is dropped. A second one ends the
+    /// process at once: the ledger is sound at any instant.
     pub(crate) fn catch() -> anyhow::Result<Self> {
-        let came = Arc::new(AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-            // A second one ends the process at once: the ledger is sound at any instant.
-            signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&came))
-                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&came)))
-                .context("cannot catch signals")?;
-        }
-        Ok(Self { came })
+        // Handlers cannot be taken back, so there is one set of them.
+        static FLAGS: OnceLock<Flags> = OnceLock::new();
+        let flags = match FLAGS.get() {
+            Some(flags) => flags,
+            None => {
+                let flags = Flags::register()?;
+                FLAGS.get_or_init(|| flags)
+            }
+        };
+        flags.came.store(false, Ordering::Relaxed);
+        flags.ends_at_once.store(false, Ordering::Relaxed);
+        Ok(Self { flags })
     }
 
     pub(crate) fn came(&self) -> bool {
-        self.came.load(Ordering::Relaxed)
+        self.flags.came.load(Ordering::Relaxed)
+    }
+}
+
+impl Flags {
+    fn register() -> anyhow::Result<Self> {
+        let flags = Self::default();
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&flags.ends_at_once))
+                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flags.came)))
+                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flags.ends_at_once)))
+                .context("cannot catch signals")?;
+        }
+        Ok(flags)
+    }
+}
+
+impl Drop for Interrupt {
+    fn drop(&mut self) {
+        self.flags.ends_at_once.store(true, Ordering::Relaxed);
     }
 }

@@ -49,14 +49,20 @@ impl TranscriptFile {
 /// have no transcripts; others that cannot be read are reported.
 #[must_use]
 pub fn find(folders: &[PathBuf]) -> (Vec<TranscriptFile>, Vec<Problem>) {
+    let projects: Vec<_> = folders.iter().map(|folder| projects_folder(folder)).collect();
+    find_below(&projects)
+}
+
+/// [`find`] below any folders, whatever they are called.
+#[must_use]
+pub fn find_below(folders: &[PathBuf]) -> (Vec<TranscriptFile>, Vec<Problem>) {
     let mut walk = Walk::default();
     for folder in folders {
-        let projects = projects_folder(folder);
-        match fs::metadata(&projects) {
-            Ok(metadata) if metadata.is_dir() => walk.folder(&projects, &metadata),
-            Ok(_) => walk.problem(&projects, "not a folder".to_owned()),
+        match fs::metadata(folder) {
+            Ok(metadata) if metadata.is_dir() => walk.folder(folder, &metadata),
+            Ok(_) => walk.problem(folder, "not a folder".to_owned()),
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
-            Err(e) => walk.problem(&projects, e.to_string()),
+            Err(e) => walk.problem(folder, e.to_string()),
         }
     }
     walk.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));

@@ -9,10 +9,13 @@
 
 use std::{
     collections::HashMap,
+    error::Error as _,
     ops::ControlFlow,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
+    sync::mpsc::RecvTimeoutError,
     thread,
+    time::{Duration, Instant},
 };
 
 use super::{Fingerprint, Problem, ScanEvent, Scanned, TranscriptFile, find, is_continuation, scan_all};
@@ -28,6 +31,8 @@ const COMMIT: usize = 8192;
 const FIRST_COMMIT: usize = 20 << 10;
 /// Below so many bytes a second thread is not worth its start.
 const SMALL: u64 = 4 << 20;
+/// At least so often `each` hears how far an import is.
+const TELL: Duration = Duration::from_millis(100);
 /// So many problems are kept; the others are only counted.
 const PROBLEMS: usize = 200;
 
@@ -117,16 +122,18 @@ impl Plan {
         let sources = ledger.sources()?;
         plan.first = sources.is_empty();
         let by_path: HashMap<&[u8], &Source> = sources.iter().map(|s| (s.path.as_slice(), s)).collect();
-        let by_number: HashMap<(u64, u64), &Source> = sources.iter().map(|s| ((s.device, s.inode), s)).collect();
+        let mut by_number = None;
         for file in found {
             let known = by_path.get(file.path.as_os_str().as_bytes());
             if known.is_some_and(|source| source.size == file.size && source.modified == file.modified) {
                 plan.unchanged += 1;
                 continue;
             }
-            let known = known.or_else(|| by_number.get(&(file.device, file.inode)));
-            let from = known.map_or(0, |source| continues_at(&file, source));
-            plan.files.push((file, from));
+            // Another file may have taken its path, and it other paths.
+            let by_number = by_number.get_or_insert_with(|| by_number_on_device(&sources));
+            let moved = by_number.get(&(file.device, file.inode)).into_iter().flatten();
+            let from = known.into_iter().chain(moved).map(|source| continues_at(&file, source)).max();
+            plan.files.push((file, from.unwrap_or(0)));
         }
         Ok(plan)
     }
@@ -156,16 +163,28 @@ impl Plan {
     }
 }
 
+fn by_number_on_device(sources: &[Source]) -> HashMap<(u64, u64), Vec<&Source>> {
+    let mut by_number: HashMap<_, Vec<_>> = HashMap::with_capacity(sources.len());
+    for source in sources {
+        by_number.entry((source.device, source.inode)).or_default().push(source);
+    }
+    by_number
+}
+
 /// Where what is new in a file begins: where it was read to, if that still
-/// stands there.
+/// stands there. A file that was written to and has not grown was changed
+/// somewhere, and the fingerprint may not tell.
 fn continues_at(file: &TranscriptFile, source: &Source) -> u64 {
+    if source.size == file.size && source.modified != file.modified {
+        return 0;
+    }
     let stands = Fingerprint::from_bytes(&source.fingerprint)
         .is_some_and(|print| is_continuation(&file.path, source.read_to, print).unwrap_or(false));
     if stands { source.read_to } else { 0 }
 }
 
-/// Reads what is new into the ledger. `each` hears how far it is after every
-/// commit, and may end it.
+/// Reads what is new into the ledger. `each` hears how far it is, several times
+/// a second but for the time that a commit takes, and may end it.
 ///
 /// # Errors
 /// If the ledger cannot be written. What was committed until then stays.
@@ -191,20 +210,27 @@ pub fn import(
     let cores = || thread::available_parallelism().map_or(1, usize::from);
     let threads = options.threads.unwrap_or_else(cores).min(most);
     let mut scan = scan_all(import.files.clone(), threads);
-    while let Some(event) = scan.next() {
-        match event {
-            ScanEvent::Witnesses { witnesses, .. } => import.take(witnesses),
-            ScanEvent::Done { file, scanned } => import.done(file, scanned),
+    let mut told = Instant::now();
+    loop {
+        match scan.next_within(TELL) {
+            Ok(ScanEvent::Witnesses { witnesses, .. }) => import.take(witnesses),
+            Ok(ScanEvent::Done { file, scanned }) => import.done(file, scanned),
+            // A long stretch without a request.
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
         }
-        if import.batch.witnesses.len() < commit {
-            continue;
+        let is_full = import.batch.witnesses.len() >= commit;
+        if is_full {
+            import.commit()?;
         }
-        import.commit()?;
-        let report = &import.report;
-        let progress = Progress { bytes: scan.bytes_read(), files: report.files, requests: report.requests };
-        if each(progress).is_break() {
-            import.report.interrupted = true;
-            break;
+        if is_full || told.elapsed() >= TELL {
+            told = Instant::now();
+            let report = &import.report;
+            let progress = Progress { bytes: scan.bytes_read(), files: report.files, requests: report.requests };
+            if each(progress).is_break() {
+                import.report.interrupted = true;
+                break;
+            }
         }
     }
     drop(scan);
@@ -246,7 +272,9 @@ impl Import<'_> {
             }
             Err(e) => {
                 let path = file.path.clone();
-                self.problem(Problem { path, line: None, offset: None, message: e.to_string() });
+                // The path need not be told twice.
+                let message = e.source().map_or_else(|| e.to_string(), ToString::to_string);
+                self.problem(Problem { path, line: None, offset: None, message });
             }
         }
     }

@@ -7,9 +7,10 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use memchr::memchr;
@@ -90,6 +91,11 @@ impl ScanAll {
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
+    }
+
+    /// The next event, if it comes in time.
+    pub(super) fn next_within(&mut self, time: Duration) -> std::result::Result<ScanEvent, RecvTimeoutError> {
+        self.events.as_ref().ok_or(RecvTimeoutError::Disconnected)?.recv_timeout(time)
     }
 }
 

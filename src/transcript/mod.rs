@@ -37,7 +37,7 @@ mod scanner;
 mod time;
 mod watch;
 
-pub use find::{TranscriptFile, find};
+pub use find::{TranscriptFile, find, find_below};
 pub use fingerprint::{Fingerprint, is_continuation};
 pub use folders::{config_folders, config_folders_from, projects_folder};
 pub use import::{ImportOptions, ImportReport, Plan, Progress, import};

@@ -14,6 +14,8 @@ mod export;
 mod external;
 mod generated;
 mod harness;
+mod import;
+mod import_crash;
 mod ledger;
 mod machines;
 mod merge;

@@ -9,6 +9,7 @@
 mod analytics;
 mod analytics_blocks;
 mod api;
+mod import;
 mod ledger;
 mod ledger_properties;
 mod pricing;
