@@ -1,6 +1,6 @@
 //! `claude-cli import --watch`.
 
-use std::{ops::ControlFlow, process::ExitCode};
+use std::{collections::HashSet, ops::ControlFlow, process::ExitCode};
 
 use claude_cli::{
     store::SqliteLedger,
@@ -17,9 +17,15 @@ pub(super) fn run(ledger: &mut SqliteLedger, context: &Context) -> anyhow::Resul
     let names: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
     context.note(&format!("following the transcripts in {}; Ctrl-C ends it", names.join(", ")));
     let mut unwritten = None;
+    // What cannot be read at all is met again with every search.
+    let mut told = HashSet::new();
     watch(ledger, &folders, &options(), &mut |report| {
-        if let Some(report) = report {
+        if let Some(mut report) = report {
+            report.problems.retain(|problem| problem.offset.is_some() || told.insert(problem.to_string()));
             tell_problems(&report, context);
+            if report.requests == 0 {
+                return go_on(&interrupt);
+            }
             let text = if context.format() == Format::Table {
                 format!("{} requests in {} files", report.requests, report.files)
             } else {
@@ -30,7 +36,11 @@ pub(super) fn run(ledger: &mut SqliteLedger, context: &Context) -> anyhow::Resul
                 return ControlFlow::Break(());
             }
         }
-        if interrupt.came() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        go_on(&interrupt)
     })?;
     unwritten.map_or(Ok(ExitCode::SUCCESS), |e| Err(e.into()))
+}
+
+fn go_on(interrupt: &Interrupt) -> ControlFlow<()> {
+    if interrupt.came() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }

@@ -16,6 +16,7 @@ mod generated;
 mod harness;
 mod import;
 mod import_crash;
+mod import_watch;
 mod ledger;
 mod machines;
 mod merge;
