@@ -59,6 +59,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         let plan = Plan::of(&ledger, &config_folders())?;
         read(&mut ledger, plan, context)?
     } else {
+        ledger.prepare_for_bulk()?;
         let mut transcripts = Vec::new();
         let mut folders = Vec::new();
         for file in &args.files {

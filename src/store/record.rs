@@ -25,7 +25,7 @@ pub enum Entry {
     /// it. Rows that follow from others (advisor calls, remainders) have none,
     /// and of the requests that share their ids the first has those of all.
     Request(Box<RequestRow>, Vec<Record>),
-    /// The records of a failed attempt that does not count here, because
-    /// another kind of witness tells of its session's.
+    /// The records of a sight that does not count here: a failed attempt, where
+    /// another kind of witness tells of its session's, or what joined a request.
     Uncounted(Vec<Record>),
 }

@@ -18,19 +18,32 @@ pub(crate) struct State {
     pub(crate) snapshot: Snapshot,
     /// Output tokens as told by telemetry, which knows the final count but not
     /// how cache writes are split.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) final_output: Option<u64>,
     pub(crate) origin: Origin,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) project: Option<Ranked<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) branch: Option<Ranked<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<Ranked<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) agent: Option<Ranked<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) user: Option<Ranked<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) host: Option<Ranked<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) run: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cost: Option<Ranked<i64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) duration_ms: Option<Ranked<i64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ttft_ms: Option<Ranked<i64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) tags: BTreeSet<String>,
     pub(crate) mask: u8,
     pub(crate) simulated: bool,
@@ -43,8 +56,11 @@ pub(crate) struct Snapshot {
     /// From telemetry, which does not split cache writes by lifetime.
     pub(crate) coarse: bool,
     pub(crate) ts: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) uuid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<String>,
     pub(crate) usage: Usage,
 }
@@ -72,6 +88,7 @@ pub(crate) struct Origin {
     pub(crate) ts: i64,
     /// Last in the order, so that a witness that knows its session wins a tie.
     pub(crate) anonymous: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) session: Option<String>,
 }
 
@@ -80,6 +97,7 @@ pub(crate) struct Origin {
 pub(crate) struct Ranked<T> {
     pub(crate) by: u8,
     pub(crate) ts: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) session: Option<String>,
     pub(crate) value: T,
 }

@@ -131,7 +131,7 @@ impl ExportOutput {
         let out = BufWriter::with_capacity(BUFFER, file);
         let packed = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
         Ok(Self(if packed {
-            Encoded::Gzip(Box::new(GzEncoder::new(out, Compression::default())))
+            Encoded::Gzip(Box::new(GzEncoder::new(out, Compression::fast())))
         } else {
             Encoded::Plain(out)
         }))

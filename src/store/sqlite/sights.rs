@@ -44,6 +44,11 @@ impl<'a> Says<'a> {
     fn key(&self) -> CellKey {
         match self {
             Self::Witness(witness) => CellKey::from(named(witness).as_ref()),
+            // No id at all: what is known of it is its identity.
+            Self::Record(record) if record.key == CellKey::default() => {
+                let said = serde_json::to_vec(&record.state).unwrap_or_default();
+                CellKey { uuid: Some(hash_of(&said)), ..CellKey::default() }
+            }
             Self::Record(record) => record.key.clone(),
         }
     }
@@ -55,16 +60,38 @@ impl<'a> Says<'a> {
         }
     }
 
-    /// The witness, if the columns of its row say all that it says: all but
-    /// what stands in rows of its own.
-    fn plain(&self) -> Option<&'a Witness> {
+    /// Whether it is all in one row: nothing of it stands in rows of its own.
+    fn is_plain(&self) -> bool {
         match self {
-            Self::Witness(witness) => {
-                Some(*witness).filter(|witness| witness.usage.advisors.is_empty() && !is_nameless(witness))
-            }
-            Self::Record(_) => None,
+            Self::Witness(witness) => witness.usage.advisors.is_empty() && !is_nameless(witness),
+            Self::Record(record) => record.state.snapshot.usage.advisors.is_empty(),
         }
     }
+
+    fn model(&self) -> Option<&'a str> {
+        match self {
+            Self::Witness(witness) => witness.model.as_deref(),
+            Self::Record(record) => record.state.snapshot.model.as_deref(),
+        }
+    }
+
+    /// Its row, if it is plain and alone.
+    fn row(&self, db: &Connection, names: &mut Names) -> rusqlite::Result<Stored> {
+        match self {
+            Self::Witness(witness) => rows::from_witness(db, names, self.key(), witness),
+            Self::Record(record) => {
+                let mut row = rows::from_state(db, names, &self.key(), &record.state)?;
+                if rows::columns_to_state(db, names, &row)? != record.state {
+                    row.state = serde_json::to_string(&record.state).ok();
+                }
+                Ok(row)
+            }
+        }
+    }
+}
+
+fn hash_of(said: &[u8]) -> String {
+    format!("{:032x}", xxhash_rust::xxh3::xxh3_128(said))
 }
 
 const fn is_nameless(witness: &Witness) -> bool {
@@ -77,8 +104,7 @@ fn named(witness: &Witness) -> Cow<'_, Witness> {
         return Cow::Borrowed(witness);
     }
     let said = serde_json::to_vec(witness).unwrap_or_default();
-    let uuid = Some(format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&said)));
-    Cow::Owned(Witness { uuid, ..witness.clone() })
+    Cow::Owned(Witness { uuid: Some(hash_of(&said)), ..witness.clone() })
 }
 
 /// Adds what the witnesses of a batch and the records of other ledgers say.
@@ -100,12 +126,12 @@ pub(crate) fn take_in<'a>(
     let mut pricer = Pricer { prices, last: None };
     let mut keys = Vec::with_capacity(2 * sights.len());
     for ((sight, hashes), alone) in sights.iter().zip(&hashes).zip(&index.alone) {
-        let Some(witness) = sight.plain().filter(|_| *alone) else {
+        if !*alone || !sight.is_plain() {
             groups.add(db, names, sight.key(), &sight.state())?;
             continue;
-        };
-        let mut row = rows::from_witness(db, names, sight.key(), witness)?;
-        if let Some(model) = &witness.model {
+        }
+        let mut row = sight.row(db, names)?;
+        if let Some(model) = sight.model() {
             row.calculated = pricer.priced(model).and_then(|price| price.cost(&row.usage));
             let as_of = row.calculated.map(|_| prices.as_of());
             row.priced_as_of = names.intern_some(db, NameKind::PriceTable, as_of)?;
