@@ -78,6 +78,12 @@ struct Line {
     end: Option<Counts>,
 }
 
+impl Line {
+    fn is_plausible(&self) -> bool {
+        self.run.as_ref().is_none_or(|run| run.is_plausible()) && self.records.iter().all(Record::is_plausible)
+    }
+}
+
 /// How many lines and records there are, or were found.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 struct Counts {
@@ -153,6 +159,10 @@ impl Merged {
                 continue;
             }
             match serde_json::from_slice::<Line>(&bytes) {
+                Ok(line) if !line.is_plausible() => {
+                    part.damaged = true;
+                    self.problem(path, number, "left out: it says what cannot be of times or figures", context);
+                }
                 Ok(line) => self.line(line, &mut part, (path, number), into, context)?,
                 Err(e) => {
                     part.damaged = true;

@@ -117,6 +117,24 @@ fn a_damaged_line_is_told_and_the_rest_taken_in() {
 }
 
 #[test]
+fn what_cannot_be_is_left_out_and_told() {
+    let desk = machine("desk", 5);
+    let text = fs::read_to_string(export(&desk, "desk.ndjson")).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines[1] = lines[1].replace("\"usage\":{", "\"usage\":{\"web_searches\":18446744073709551615,");
+    lines[2] = lines[2].replace("\"ts\":178", "\"ts\":999178");
+    lines.insert(4, r#"{"run":{"id":"","started_at":1}}"#.to_owned());
+    let home = Home::new();
+    let imported = import(&home, &[&home.write("odd.ndjson", lines.join("\n"))]);
+    for line in [2, 3, 5] {
+        let told = format!("odd.ndjson:{line}: left out: it says what cannot be");
+        assert!(imported.err.contains(&told), "{imported:?}");
+    }
+    assert_eq!((home.rows().len(), home.runs().len()), (3, 0));
+    home.verify();
+}
+
+#[test]
 fn an_export_that_ends_early_is_noticed() {
     let desk = machine("desk", 200);
     let text = fs::read(export(&desk, "desk.ndjson")).unwrap();
