@@ -28,7 +28,9 @@ use crate::{
 const COMMIT: usize = 8192;
 /// Requests of one commit of the first import: nobody else has much to do with
 /// a ledger that is still empty, and a commit costs more than its requests.
-const FIRST_COMMIT: usize = 20 << 10;
+const FIRST_COMMIT: usize = 14 << 10;
+/// Requests of the very first commit.
+const START: usize = 4096;
 /// Below so many bytes a second thread is not worth its start.
 const SMALL: u64 = 4 << 20;
 /// At least so often `each` hears how far an import is.
@@ -219,9 +221,12 @@ pub fn import(
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        let is_full = import.batch.witnesses.len() >= commit;
+        // The first commit is small: until then there is nothing to do but wait.
+        let most = if import.report.requests == 0 { commit.min(START) } else { commit };
+        let is_full = import.batch.witnesses.len() >= most;
         if is_full {
             import.commit()?;
+            import.batch.witnesses.reserve(commit + commit / 4);
         }
         if is_full || told.elapsed() >= TELL {
             told = Instant::now();
@@ -290,6 +295,10 @@ impl Import<'_> {
         let batch = std::mem::take(&mut self.batch);
         self.ledger.append(&batch)?;
         self.report.requests += batch.witnesses.len() as u64;
+        if batch.witnesses.len() > START {
+            // To free hundreds of thousands of texts takes a while, too.
+            thread::spawn(move || drop(batch));
+        }
         Ok(())
     }
 }

@@ -23,8 +23,9 @@ use crate::{Error, Result, store::Witness};
 
 /// So many witnesses are handed over at a time.
 const BATCH: usize = 2048;
-/// So many batches may wait to be taken.
-const WAITING: usize = 4;
+/// So many batches may wait to be taken: about as many as go into a commit, so
+/// that there is work for both sides while the other has none.
+const WAITING: usize = 7;
 /// A file is divided among threads in pieces of about this size.
 const PIECE: u64 = 8 << 20;
 /// How far a line start is looked for where a file is to be divided.

@@ -141,12 +141,17 @@ impl SqliteLedger {
     }
 
     /// Makes room for a long row of large batches: a page cache that holds the
-    /// tables' inner pages, and fewer checkpoints. Costs up to 24 MiB of memory.
+    /// tables' inner pages, fewer checkpoints, and no wait for the disk at each
+    /// commit. Costs up to 24 MiB of memory.
+    ///
+    /// A crash of the machine, though not of the process, may undo the last
+    /// commits, whole and in order: fit for what can be read again.
     ///
     /// # Errors
     /// If the ledger cannot be read.
     pub fn prepare_for_bulk(&self) -> Result<()> {
         let set = || {
+            self.db.pragma_update(None, "synchronous", "NORMAL")?;
             self.db.pragma_update(None, "cache_size", -(24 << 10))?;
             self.db.pragma_update(None, "wal_autocheckpoint", 16 << 10)
         };
