@@ -28,7 +28,7 @@ use crate::{
 const COMMIT: usize = 8192;
 /// Requests of one commit of the first import: nobody else has much to do with
 /// a ledger that is still empty, and a commit costs more than its requests.
-const FIRST_COMMIT: usize = 14 << 10;
+const FIRST_COMMIT: usize = 12 << 10;
 /// Requests of the very first commit.
 const START: usize = 4096;
 /// Below so many bytes a second thread is not worth its start.

@@ -5,9 +5,9 @@ use std::{
     io::{self, Read},
     os::unix::fs::FileExt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -23,9 +23,10 @@ use crate::{Error, Result, store::Witness};
 
 /// So many witnesses are handed over at a time.
 const BATCH: usize = 2048;
-/// So many batches may wait to be taken: about as many as go into a commit, so
-/// that there is work for both sides while the other has none.
-const WAITING: usize = 7;
+/// So many requests may wait to be taken: about as many as go into a commit, so
+/// that there is work for both sides while the other has none. Files count, too,
+/// each as one.
+const WAITING: usize = 8 << 10;
 /// A file is divided among threads in pieces of about this size.
 const PIECE: u64 = 8 << 20;
 /// How far a line start is looked for where a file is to be divided.
@@ -60,7 +61,69 @@ pub struct ScanAll {
     events: Option<Receiver<ScanEvent>>,
     threads: Vec<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
+    room: Arc<Room>,
     read: Arc<AtomicU64>,
+}
+
+/// The room that is left for events. A channel alone counts those, and they
+/// differ a thousandfold in size.
+#[derive(Debug, Default)]
+struct Room {
+    taken: Mutex<usize>,
+    left: Condvar,
+}
+
+impl Room {
+    fn taken(&self) -> MutexGuard<'_, usize> {
+        // A panic elsewhere leaves the count as it was.
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until there is room, or the scan is to end.
+    fn take(&self, size: usize, stop: &AtomicBool) {
+        let mut taken = self.taken();
+        while *taken > 0 && *taken + size > WAITING && !stop.load(Ordering::Relaxed) {
+            taken = self.left.wait(taken).unwrap_or_else(PoisonError::into_inner);
+        }
+        *taken += size;
+    }
+
+    fn give_back(&self, size: usize) {
+        *self.taken() -= size;
+        self.left.notify_all();
+    }
+
+    /// Lets everybody look whether the scan is to end.
+    fn wake(&self) {
+        // Nobody is between looking and waiting while the lock is held.
+        drop(self.taken());
+        self.left.notify_all();
+    }
+}
+
+/// Where the threads put their events.
+#[derive(Clone, Debug)]
+struct Outbox {
+    events: Sender<ScanEvent>,
+    room: Arc<Room>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Outbox {
+    /// Puts an event there once there is room; `false` if nobody wants it.
+    fn put(&self, event: ScanEvent) -> bool {
+        self.room.take(event.size(), &self.stop);
+        self.events.send(event).is_ok()
+    }
+}
+
+impl ScanEvent {
+    const fn size(&self) -> usize {
+        match self {
+            Self::Witnesses { witnesses, .. } => witnesses.len(),
+            Self::Done { .. } => 1,
+        }
+    }
 }
 
 /// Scans transcripts, each from its offset, where a line begins, on so many
@@ -72,7 +135,9 @@ pub fn scan_all(files: Vec<(TranscriptFile, u64)>, threads: usize) -> ScanAll {
     order.sort_by_key(|at| std::cmp::Reverse(left(at)));
     let stop = Arc::new(AtomicBool::new(false));
     let read = Arc::new(AtomicU64::new(0));
-    let (sender, events) = sync_channel(WAITING);
+    let room = Arc::new(Room::default());
+    let (sender, events) = channel();
+    let outbox = Outbox { events: sender, room: Arc::clone(&room), stop: Arc::clone(&stop) };
     let mut jobs = Vec::with_capacity(files.len());
     for at in order {
         jobs.extend(divide(at, &files[at].0, files[at].1, if threads > 1 { PIECE } else { u64::MAX }));
@@ -80,11 +145,11 @@ pub fn scan_all(files: Vec<(TranscriptFile, u64)>, threads: usize) -> ScanAll {
     let jobs = Arc::new(Jobs { jobs, next: AtomicUsize::new(0) });
     let threads = (0..threads.clamp(1, jobs.jobs.len().max(1)))
         .map(|_| {
-            let (jobs, sender, stop, read) = (jobs.clone(), sender.clone(), stop.clone(), read.clone());
-            thread::spawn(move || work(&jobs, &sender, &stop, read))
+            let (jobs, outbox, read) = (jobs.clone(), outbox.clone(), read.clone());
+            thread::spawn(move || work(&jobs, &outbox, read))
         })
         .collect();
-    ScanAll { events: Some(events), threads, stop, read }
+    ScanAll { events: Some(events), threads, stop, room, read }
 }
 
 impl ScanAll {
@@ -96,7 +161,10 @@ impl ScanAll {
 
     /// The next event, if it comes in time.
     pub(super) fn next_within(&mut self, time: Duration) -> std::result::Result<ScanEvent, RecvTimeoutError> {
-        self.events.as_ref().ok_or(RecvTimeoutError::Disconnected)?.recv_timeout(time)
+        let events = self.events.as_ref().ok_or(RecvTimeoutError::Disconnected)?;
+        let event = events.recv_timeout(time)?;
+        self.room.give_back(event.size());
+        Ok(event)
     }
 }
 
@@ -104,13 +172,16 @@ impl Iterator for ScanAll {
     type Item = ScanEvent;
 
     fn next(&mut self) -> Option<ScanEvent> {
-        self.events.as_ref()?.recv().ok()
+        let event = self.events.as_ref()?.recv().ok()?;
+        self.room.give_back(event.size());
+        Some(event)
     }
 }
 
 impl Drop for ScanAll {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+        self.room.wake();
         self.events = None;
         for thread in self.threads.drain(..) {
             // Its panic has been printed.
@@ -185,12 +256,13 @@ fn next_line(file: &File, from: u64) -> io::Result<Option<u64>> {
     Ok(None)
 }
 
-fn work(jobs: &Jobs, sender: &SyncSender<ScanEvent>, stop: &AtomicBool, read: Arc<AtomicU64>) {
+fn work(jobs: &Jobs, outbox: &Outbox, read: Arc<AtomicU64>) {
+    let stop: &AtomicBool = &outbox.stop;
     let mut scanner = Scanner::counting(read);
     while let Some(job) = jobs.jobs.get(jobs.next.fetch_add(1, Ordering::Relaxed)) {
         let path = &job.file.origin.path;
         let scanned = File::open(path).and_then(|file| {
-            let scanned = scan(&mut scanner, &file, job, sender, stop)?;
+            let scanned = scan(&mut scanner, &file, job, outbox)?;
             Ok((file, scanned))
         });
         if stop.load(Ordering::Relaxed) {
@@ -201,24 +273,19 @@ fn work(jobs: &Jobs, sender: &SyncSender<ScanEvent>, stop: &AtomicBool, read: Ar
         if pieces.iter().all(Option::is_some) {
             let scanned = whole(pieces.drain(..).flatten())
                 .map_err(|e| Error::io(format!("cannot read {}", path.display()), e));
-            if sender.send(ScanEvent::Done { file: job.file.at, scanned }).is_err() {
+            if !outbox.put(ScanEvent::Done { file: job.file.at, scanned }) {
                 return;
             }
         }
     }
 }
 
-fn scan(
-    scanner: &mut Scanner,
-    file: &File,
-    job: &Job,
-    sender: &SyncSender<ScanEvent>,
-    stop: &AtomicBool,
-) -> io::Result<Scanned> {
+fn scan(scanner: &mut Scanner, file: &File, job: &Job, outbox: &Outbox) -> io::Result<Scanned> {
+    let stop: &AtomicBool = &outbox.stop;
     let piece = Piece { file, at: job.from, until: job.until };
     let mut witnesses = Vec::new();
     let hand_over = |witnesses: Vec<Witness>| {
-        if !witnesses.is_empty() && sender.send(ScanEvent::Witnesses { file: job.file.at, witnesses }).is_err() {
+        if !witnesses.is_empty() && !outbox.put(ScanEvent::Witnesses { file: job.file.at, witnesses }) {
             stop.store(true, Ordering::Relaxed);
         }
     };
