@@ -215,6 +215,10 @@ impl LedgerReader for NoLedger {
         Ok(())
     }
 
+    fn recent_errors(&self, _: &RowQuery, _: u32) -> Result<Vec<RequestRow>> {
+        Ok(Vec::new())
+    }
+
     fn runs(&self, _: &RunQuery) -> Result<Vec<Run>> {
         Ok(Vec::new())
     }

@@ -14,7 +14,8 @@ use crate::{
 /// Show how cost, requests and latency went over time.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to show: cost, commands, success_rate, response_time, tokens
+    /// What to show: cost, commands, success_rate, response_time, tokens, errors,
+    /// response_time_p95, response_time_p99
     #[arg(long, short, value_name = "METRIC,…", value_delimiter = ',', default_value = "cost,commands", value_parser = metric)]
     metric: Vec<Metric>,
     /// The length of a bucket: a multiple of 15m up to 1d, or 1w
@@ -41,16 +42,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let now = Timestamp::now();
     let range = args.report.range(now, context)?;
     let until = range.until.unwrap_or_else(|| now.as_millisecond() + 1);
-    let query = TimeSeriesQuery {
-        since: range.since.unwrap_or(until - DEFAULT_BUCKETS * args.bucket.millis()),
-        until,
-        tz: range.tz,
-        bucket: args.bucket,
-        filter: args.filter.filter(),
-        metrics: args.metric.clone(),
-        cost: args.report.cost(),
-        simulated: args.report.simulated(),
-    };
+    let since = range.since.unwrap_or(until - DEFAULT_BUCKETS * args.bucket.millis());
+    let mut query = TimeSeriesQuery::new((since, until), range.tz, args.bucket, args.metric.clone());
+    query.filter = args.filter.filter();
+    query.cost = args.report.cost();
+    query.simulated = args.report.simulated();
     let answer = timeseries(&*context.ledger_reader()?, query)?;
     let format = context.format();
     let bars = format == Format::Table;
@@ -106,6 +102,9 @@ const fn title(metric: Metric) -> &'static str {
         Metric::SuccessRate => "Success",
         Metric::ResponseTime => "Median time",
         Metric::Tokens => "Tokens",
+        Metric::Errors => "Errors",
+        Metric::ResponseTimeP95 => "95 % within",
+        Metric::ResponseTimeP99 => "99 % within",
         _ => "",
     }
 }
@@ -115,7 +114,7 @@ fn show(metric: Metric, value: Option<f64>) -> Value {
     let shown = match metric {
         Metric::Cost => money((value * 1e9).round() as i64),
         Metric::SuccessRate => format!("{:.1} %", value * 100.0),
-        Metric::ResponseTime => millis(value),
+        Metric::ResponseTime | Metric::ResponseTimeP95 | Metric::ResponseTimeP99 => millis(value),
         _ => thousands(value as i64),
     };
     Value { shown, raw: value.to_string() }

@@ -5,29 +5,46 @@
 //! for ten million requests as for ten.
 
 mod blocks;
+mod bucket;
 mod budgets;
 mod calendar;
+mod dashboard;
+mod engine;
 mod export;
+mod figures;
 mod fold;
 mod group;
+mod metric;
+mod optimizer;
 mod range;
 mod report;
 mod sessions;
+mod statistics;
 mod statusline;
 mod summary;
 mod timeseries;
 
 pub use blocks::{BLOCK_MILLIS, Block, BlocksQuery, BurnRate, Projection, blocks};
+pub use bucket::Bucket;
 pub use budgets::{BudgetState, BudgetStatus, PROJECTION_METHOD, budget_status};
+pub use dashboard::{
+    DASHBOARD_SCHEMA, Dashboard, DashboardAlert, DashboardBudget, DashboardError, DashboardGroup, DashboardQuery,
+    DashboardRange, DashboardSeries, DashboardSession, DashboardTotals, Point, dashboard,
+};
+pub use engine::{Engine, Reader};
 #[cfg(feature = "parquet")]
 pub use export::ParquetExport;
 pub use export::{
     CsvExport, EXPORT_SCHEMA, ExportHeader, ExportOutput, ExportWriter, Exported, NdjsonExport, WholeFile,
 };
+pub use figures::{Figures, Percentiles};
 pub use group::{GroupBy, GroupOrder};
+pub use metric::Metric;
+pub use optimizer::{TimeSeriesOptimizer, TimeSeriesType};
 pub use range::{TimeRange, parse_zone};
 pub use report::{SUMMARY_SCHEMA, TIMESERIES_SCHEMA, dollars, figures, iso};
 pub use sessions::{SessionsQuery, sessions};
+pub use statistics::ANOMALY_METHOD;
 pub use statusline::{Glance, StatusInput};
 pub use summary::{Group, Summary, SummaryQuery, summary};
-pub use timeseries::{Bucket, Metric, Series, TimeSeries, TimeSeriesQuery, timeseries};
+pub use timeseries::{PreviousPeriod, Series, TimeSeries, TimeSeriesQuery, timeseries};

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Map, Value, json};
 
-use super::{Summary, TimeSeries};
+use super::{ANOMALY_METHOD, Figures, Series, Summary, TimeSeries};
 use crate::store::{CostMode, Sums};
 
 /// The `schema` of a summary.
@@ -25,34 +25,17 @@ pub fn dollars(sums: &Sums, mode: CostMode) -> Option<f64> {
     (nanos != 0 || sums.unpriced.get(mode) == 0).then(|| nanos as f64 / 1e9)
 }
 
-/// The fields that totals and groups share.
+/// The fields that totals and groups share, as scripts get them.
 #[must_use]
 pub fn figures(sums: &Sums, mode: CostMode) -> Map<String, Value> {
-    let quantile = |q| sums.durations.quantile(q).map(|ms: f64| (ms * 10.0).round() / 10.0);
-    let fields = json!({
-        "requests": sums.requests,
-        "errors": sums.errors,
-        "success_rate": sums.success_rate(),
-        "input_tokens": sums.input_tokens,
-        "output_tokens": sums.output_tokens,
-        "cache_read_tokens": sums.cache_read_tokens,
-        "cache_write_5m_tokens": sums.cache_write_5m_tokens,
-        "cache_write_1h_tokens": sums.cache_write_1h_tokens,
-        "total_tokens": sums.total_tokens(),
-        "web_searches": sums.web_searches,
-        "cost_usd": dollars(sums, mode),
-        "unpriced_requests": sums.unpriced.get(mode),
-        "duration_ms": { "p50": quantile(0.5), "p95": quantile(0.95), "p99": quantile(0.99) },
-        "first": sums.first.map(iso),
-        "last": sums.last.map(iso),
-    });
-    match fields {
-        Value::Object(map) => map,
+    match serde_json::to_value(Figures::of(sums, mode)) {
+        Ok(Value::Object(map)) => map,
         _ => Map::new(),
     }
 }
 
-fn zone(tz: &TimeZone) -> String {
+/// A zone's name, or its offset.
+pub(super) fn zone(tz: &TimeZone) -> String {
     if let Some(name) = tz.iana_name() {
         return name.to_owned();
     }
@@ -90,20 +73,50 @@ impl Summary {
     }
 }
 
+/// Points as pairs of time and value; unknown values are null.
+fn pairs(points: &[(i64, Option<f64>)]) -> Vec<Value> {
+    points.iter().map(|(start, value)| json!([iso(*start), value])).collect()
+}
+
+impl Series {
+    /// The series in its published form; what was not asked for is left out.
+    fn to_json(&self, width: Option<usize>) -> Value {
+        let mut fields = Map::new();
+        fields.insert("metric".to_owned(), json!(self.metric.name()));
+        fields.insert("unit".to_owned(), json!(self.metric.unit()));
+        fields.insert("points".to_owned(), json!(pairs(&self.points)));
+        fields.insert("total".to_owned(), json!(self.total));
+        if let Some(previous) = &self.previous {
+            let previous = json!({
+                "since": iso(previous.since),
+                "until": iso(previous.until),
+                "points": pairs(&previous.points),
+                "total": previous.total,
+                "change": self.change(),
+            });
+            fields.insert("previous".to_owned(), previous);
+        }
+        if let Some(averages) = &self.moving_average {
+            let points: Vec<(i64, Option<f64>)> =
+                self.points.iter().zip(averages).map(|(point, average)| (point.0, *average)).collect();
+            let average = json!({ "buckets": width, "points": pairs(&points) });
+            fields.insert("moving_average".to_owned(), average);
+        }
+        if let Some(anomalies) = &self.anomalies {
+            let times: Vec<String> =
+                anomalies.iter().filter_map(|&at| self.points.get(at)).map(|point| iso(point.0)).collect();
+            fields.insert("anomalies".to_owned(), json!({ "method": ANOMALY_METHOD, "at": times }));
+        }
+        Value::Object(fields)
+    }
+}
+
 impl TimeSeries {
     /// The series in their published form.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let query = &self.query;
-        let series: Vec<Value> = self
-            .series
-            .iter()
-            .map(|series| {
-                let points: Vec<Value> =
-                    series.points.iter().map(|(start, value)| json!([iso(*start), value])).collect();
-                json!({ "metric": series.metric.name(), "unit": series.metric.unit(), "points": points })
-            })
-            .collect();
+        let series: Vec<Value> = self.series.iter().map(|series| series.to_json(query.moving_average)).collect();
         json!({
             "schema": TIMESERIES_SCHEMA,
             "range": { "since": iso(query.since), "until": iso(query.until), "tz": zone(&query.tz) },

@@ -68,6 +68,13 @@ pub trait LedgerReader {
     /// If the ledger cannot be read.
     fn requests(&self, query: &RowQuery, each: &mut dyn FnMut(RequestRow)) -> Result<()>;
 
+    /// The latest counted rows in a range that ended in an error, the newest
+    /// first.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    fn recent_errors(&self, query: &RowQuery, limit: u32) -> Result<Vec<RequestRow>>;
+
     /// Own runs, the newest first.
     ///
     /// # Errors

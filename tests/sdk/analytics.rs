@@ -234,10 +234,9 @@ proptest! {
         let Full { ledger, rows, .. } = full(witnesses);
         let (since, until) = (edges.0.min(edges.1), edges.0.max(edges.1) + 1);
         let metrics: Vec<Metric> = Metric::ALL.iter().map(|m| m.0).collect();
-        let query = TimeSeriesQuery {
-            since, until, tz: parse_zone(zone).unwrap(), bucket: bucket.parse::<Bucket>().unwrap(),
-            metrics, filter: filter.clone(), cost: CostMode::Auto, simulated: Simulated::Exclude,
-        };
+        let bucket = bucket.parse::<Bucket>().unwrap();
+        let mut query = TimeSeriesQuery::new((since, until), parse_zone(zone).unwrap(), bucket, metrics);
+        query.filter = filter.clone();
         // A year in quarter-hours is more than anyone asks for here.
         prop_assume!((until - since) / query.bucket.millis() < 40_000);
         let answer = timeseries(&ledger, query).unwrap();
@@ -258,6 +257,9 @@ proptest! {
                 sums.success_rate(),
                 sums.durations.quantile(0.5),
                 Some(sums.total_tokens() as f64),
+                Some(sums.errors as f64),
+                sums.durations.quantile(0.95),
+                sums.durations.quantile(0.99),
             ];
             let said: Vec<Option<f64>> = answer.series.iter().map(|series| series.points[i].1).collect();
             prop_assert_eq!(said, expected, "bucket {} of {} in {}", i, bucket, zone);

@@ -9,6 +9,8 @@
 mod analytics;
 mod analytics_blocks;
 mod api;
+mod dashboard;
+mod guide_analytics;
 mod import;
 mod ledger;
 mod ledger_properties;

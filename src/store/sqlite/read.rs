@@ -126,6 +126,32 @@ impl LedgerReader for SqliteLedger {
         read().map_err(|e: rusqlite::Error| self.error(&e))
     }
 
+    fn recent_errors(&self, query: &RowQuery, limit: u32) -> Result<Vec<RequestRow>> {
+        let read = || {
+            let mut found = Vec::new();
+            let mut statement = self.db.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM requests \
+                 WHERE error IS NOT NULL AND counted = 1 AND ts >= ?1 AND ts < ?2 AND simulated <= ?3 \
+                 ORDER BY ts DESC, id DESC"
+            ))?;
+            let mut rows = statement.query(params![
+                query.since.unwrap_or(i64::MIN),
+                query.until.unwrap_or(i64::MAX),
+                highest(query.simulated)
+            ])?;
+            while found.len() < limit as usize
+                && let Some(row) = rows.next()?
+            {
+                let row = self.request_row(Stored::read(row)?)?;
+                if query.filter.accepts(&row) {
+                    found.push(row);
+                }
+            }
+            Ok(found)
+        };
+        read().map_err(|e: rusqlite::Error| self.error(&e))
+    }
+
     fn sessions(&self, query: &SessionQuery) -> Result<Vec<SessionRow>> {
         sessions::read(&self.db, &mut self.names.borrow_mut(), query).map_err(|e| self.error(&e))
     }

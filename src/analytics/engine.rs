@@ -1,0 +1,179 @@
+//! The analytics as a service within a process: many askers, one ledger.
+
+use std::{
+    fmt,
+    path::Path,
+    sync::{Arc, Condvar, Mutex, PoisonError},
+};
+
+use super::{
+    Block, BlocksQuery, Dashboard, DashboardQuery, SessionsQuery, Summary, SummaryQuery, TimeSeries,
+    TimeSeriesQuery, blocks, dashboard, sessions, summary, timeseries,
+};
+use crate::{
+    Error, Result,
+    store::{LedgerReader, SessionRow, SqliteLedger},
+};
+
+/// A reader that can go from thread to thread.
+pub type Reader = Box<dyn LedgerReader + Send>;
+
+type Open = dyn Fn() -> Result<Reader> + Send + Sync;
+
+/// Answers questions to a ledger, from any number of threads at once.
+///
+/// Clones share the same readers. Each answer is of one moment of the ledger,
+/// and sees everything that was committed before it was asked for.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    open: Box<Open>,
+    readers: Mutex<Readers>,
+    given_back: Condvar,
+    most: usize,
+}
+
+#[derive(Default)]
+struct Readers {
+    idle: Vec<Reader>,
+    /// Idle and in use.
+    open: usize,
+}
+
+impl Engine {
+    /// Answers from the ledger that `open` opens another reader of.
+    ///
+    /// At most as many readers are open as there are processors, and at least
+    /// two: more would not answer sooner, and who finds none waits for one.
+    pub fn new(open: impl Fn() -> Result<Reader> + Send + Sync + 'static) -> Self {
+        let processors = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            shared: Arc::new(Shared {
+                open: Box::new(open),
+                readers: Mutex::default(),
+                given_back: Condvar::new(),
+                most: processors.max(2),
+            }),
+        }
+    }
+
+    /// Answers from the SQLite ledger at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if there is none, or it cannot be opened.
+    pub fn open(path: &Path) -> Result<Self> {
+        let path = path.to_owned();
+        let engine = Self::new(move || match SqliteLedger::open_read_only(&path)? {
+            Some(ledger) => Ok(Box::new(ledger)),
+            None => Err(Error::Store {
+                path: path.display().to_string(),
+                message: "there is no ledger; `claude-cli query` and `claude-cli import` write one".to_owned(),
+            }),
+        });
+        engine.read(|_| Ok(()))?;
+        Ok(engine)
+    }
+
+    /// Reads the ledger in other ways than this engine does.
+    ///
+    /// # Errors
+    /// If the ledger cannot be opened, or what `read` returns.
+    pub fn read<T>(&self, read: impl FnOnce(&dyn LedgerReader) -> Result<T>) -> Result<T> {
+        let lent = Lent { reader: Some(self.shared.take()?), shared: &self.shared };
+        match lent.reader.as_deref() {
+            Some(reader) => read(reader),
+            None => Err(Error::Invalid("no reader".to_owned())),
+        }
+    }
+
+    /// What a range amounts to.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn summary(&self, query: SummaryQuery) -> Result<Summary> {
+        self.read(|reader| summary(reader, query))
+    }
+
+    /// How a range went, bucket by bucket.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read, or there would be too many buckets.
+    pub fn timeseries(&self, query: TimeSeriesQuery) -> Result<TimeSeries> {
+        self.read(|reader| timeseries(reader, query))
+    }
+
+    /// How a range went, on one page.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read, or there would be too many buckets.
+    pub fn dashboard(&self, query: &DashboardQuery) -> Result<Dashboard> {
+        self.read(|reader| dashboard(reader, query))
+    }
+
+    /// Sessions, the newest or the costliest first.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn sessions(&self, query: &SessionsQuery) -> Result<Vec<SessionRow>> {
+        self.read(|reader| sessions(reader, query))
+    }
+
+    /// 5-hour billing windows.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn blocks(&self, query: &BlocksQuery) -> Result<Vec<Block>> {
+        self.read(|reader| blocks(reader, query))
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("most_readers", &self.shared.most).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn take(&self) -> Result<Reader> {
+        // A panic elsewhere leaves the list as valid as it was.
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(reader) = readers.idle.pop() {
+                return Ok(reader);
+            }
+            if readers.open < self.most {
+                readers.open += 1;
+                break;
+            }
+            readers = self.given_back.wait(readers).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(readers);
+        (self.open)().inspect_err(|_| self.give_back(None))
+    }
+
+    /// `None` is a reader that could not be opened.
+    fn give_back(&self, reader: Option<Reader>) {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        match reader {
+            Some(reader) => readers.idle.push(reader),
+            None => readers.open -= 1,
+        }
+        drop(readers);
+        self.given_back.notify_one();
+    }
+}
+
+/// Gives its reader back, also where reading panics.
+struct Lent<'a> {
+    reader: Option<Reader>,
+    shared: &'a Shared,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.shared.give_back(self.reader.take());
+    }
+}
