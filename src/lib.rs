@@ -24,6 +24,7 @@
 //! | [`store`] | the SQLite ledger: what was witnessed, counted once | `analytics` |
 //! | [`transcript`] | finding and scanning Claude Code's transcripts | `analytics` |
 //! | [`analytics`] | summaries, time series, blocks and budgets over the ledger | `analytics` |
+//! | [`cache`] | an on-disk cache with lifetimes | `analytics` |
 //! | [`simulate`] | a Messages API server on loopback; made-up histories of transcripts | `server`; `analytics` |
 //!
 //! Errors are one type, [`Error`], with predicates such as
@@ -32,6 +33,8 @@
 
 #[cfg(feature = "analytics")]
 pub mod analytics;
+#[cfg(feature = "analytics")]
+pub mod cache;
 pub mod client;
 mod error;
 pub mod pricing;

@@ -11,7 +11,7 @@
 //! this module speaks SQL.
 
 mod budget;
-mod files;
+pub(crate) mod files;
 mod histogram;
 mod identity;
 mod query;

@@ -9,6 +9,7 @@
 mod analytics;
 mod analytics_blocks;
 mod api;
+mod cache;
 mod dashboard;
 mod guide_analytics;
 mod import;
