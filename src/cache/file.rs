@@ -122,8 +122,8 @@ pub(super) fn is_damage(e: &rusqlite::Error) -> bool {
             )
         }
         rusqlite::Error::SqlInputError { .. }
-        | rusqlite::Error::InvalidColumnType(..)
         | rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::InvalidColumnType(..)
         | rusqlite::Error::IntegralValueOutOfRange(..) => true,
         _ => false,
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, types::Type};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{
@@ -105,7 +105,8 @@ fn checksum(kind: &str, key: &CacheKey, stamp: &[u8], numbers: [Option<i64>; 3],
     hash.digest128().to_le_bytes()
 }
 
-/// Looks a value up; the id is that of the entry that was found.
+/// Looks a value up; the id is that of the entry that was found. A value that
+/// is not what was put is an error.
 pub(super) fn get(
     db: &Connection,
     kind: &str,
@@ -115,7 +116,7 @@ pub(super) fn get(
 ) -> rusqlite::Result<(Lookup, Option<i64>)> {
     let mut statement = db.prepare_cached(
         "SELECT id, stamp, created, expires, used, plain, checksum, value \
-         FROM entries JOIN contents USING (id) WHERE kind = ?1 AND key = ?2",
+         FROM entries LEFT JOIN contents USING (id) WHERE kind = ?1 AND key = ?2",
     )?;
     let found = statement
         .query_row((kind, key.bytes()), |row| {
@@ -134,17 +135,15 @@ pub(super) fn get(
             let sum = checksum(kind, key, stamp, [Some(created), expires, plain], value);
             let sound = row.get_ref(6)?.as_blob()? == sum;
             let plain = plain.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
-            Ok(match unpack(value, plain).filter(|_| sound) {
-                Some(bytes) => {
-                    let used_at = row.get(4)?;
-                    (Lookup::Hit(CachedValue { bytes, created_at: created, used_at }), Some(id))
-                }
-                // Not what was put: not there.
-                None => (Lookup::Miss, Some(id)),
-            })
+            let bytes = unpack(value, plain).filter(|_| sound).ok_or_else(damaged)?;
+            Ok((Lookup::Hit(CachedValue { bytes, created_at: created, used_at: row.get(4)? }), Some(id)))
         })
         .optional()?;
     Ok(found.unwrap_or((Lookup::Miss, None)))
+}
+
+fn damaged() -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(7, Type::Blob, "it is not what was put there".into())
 }
 
 /// Keeps a value, and drops others where there is no room.
