@@ -154,10 +154,16 @@ pub(crate) fn examples(command: &str) -> &'static [Entry] {
             ("claude-cli analytics prune --before 52w --dry-run", "How many rows are older than a year."),
             ("claude-cli analytics prune --before 52w --vacuum", "Drops them, and makes the file smaller."),
         ],
-        "timeseries" => &[(
-            "claude-cli timeseries --bucket 1d --since 30d --metric cost,tokens",
-            "Cost and tokens of every day, for 30 days.",
-        )],
+        "timeseries" => &[
+            (
+                "claude-cli timeseries --bucket 1d --since 30d --metric cost,tokens",
+                "Cost and tokens of every day, for 30 days.",
+            ),
+            (
+                "claude-cli timeseries --since 7d --metric cost,response_time --plot week.svg",
+                "A picture of the week.",
+            ),
+        ],
         "simulate" => &[(
             "claude-cli simulate --echo --log requests.jsonl",
             "Prints the address to put into ANTHROPIC_BASE_URL, and answers with what it was asked.",

@@ -2,6 +2,7 @@
 
 mod analytics;
 mod candidates;
+mod chart;
 mod cli;
 mod completions;
 mod config;

@@ -98,21 +98,29 @@ impl Report {
         Ok(())
     }
 
+    /// What a column takes of a line.
+    fn width_of(&self, i: usize) -> usize {
+        let cells = self.rows.iter().chain(&self.totals).map(|row| row[i].shown.chars().count());
+        let widest = cells.max().unwrap_or(0).max(self.columns[i].title.chars().count());
+        CELL_FRAME + if i == 0 { widest.min(KEY_WIDTH) } else { widest }
+    }
+
+    /// What all columns leave of a line for a further one.
+    pub(crate) fn room_within(&self, width: usize) -> usize {
+        let taken = 1 + CELL_FRAME + (0..self.columns.len()).map(|i| self.width_of(i)).sum::<usize>();
+        width.saturating_sub(taken)
+    }
+
     /// The columns that fit: those that may be left out are, from the right,
     /// until the rest has room.
     fn columns_within(&self, width: Option<usize>) -> Vec<usize> {
         let mut shown: Vec<usize> = (0..self.columns.len()).collect();
         let Some(width) = width else { return shown };
-        let needs = |i: usize| {
-            let cells = self.rows.iter().chain(&self.totals).map(|row| row[i].shown.chars().count());
-            let widest = cells.max().unwrap_or(0).max(self.columns[i].title.chars().count());
-            CELL_FRAME + if i == 0 { widest.min(KEY_WIDTH) } else { widest }
-        };
-        let mut total = 1 + shown.iter().map(|&i| needs(i)).sum::<usize>();
+        let mut total = 1 + shown.iter().map(|&i| self.width_of(i)).sum::<usize>();
         while total > width
             && let Some(at) = shown.iter().rposition(|&i| self.columns[i].optional)
         {
-            total -= needs(shown.remove(at));
+            total -= self.width_of(shown.remove(at));
         }
         shown
     }
@@ -126,8 +134,9 @@ impl Report {
             table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
         }
         table.set_header(shown.iter().map(|&i| Cell::new(self.columns[i].title)));
+        let cell = |text: &str| if width.is_some() { Cell::new(text) } else { Cell::new(markdown(text)) };
         for row in self.rows.iter().chain(&self.totals) {
-            table.add_row(shown.iter().map(|&i| Cell::new(&row[i].shown)));
+            table.add_row(shown.iter().map(|&i| cell(&row[i].shown)));
         }
         for (at, &i) in shown.iter().enumerate() {
             if self.columns[i].right
@@ -138,6 +147,19 @@ impl Report {
         }
         table
     }
+}
+
+/// A text that a Markdown table shows as it is, on one line.
+fn markdown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\\' | '|' | '`' | '*' | '_' | '<' | '[' => out.extend(['\\', letter]),
+            '\r' | '\n' => out.push(' '),
+            _ => out.push(letter),
+        }
+    }
+    out
 }
 
 /// Digits in groups of three.

@@ -56,6 +56,27 @@ impl Metric {
         Self::ALL.iter().find(|m| m.0 == self).map_or("", |m| m.2)
     }
 
+    /// Its title for people.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Cost => "Cost",
+            Self::Commands => "Requests",
+            Self::SuccessRate => "Success rate",
+            Self::ResponseTime => "Median response time",
+            Self::Tokens => "Tokens",
+            Self::Errors => "Errors",
+            Self::ResponseTimeP95 => "Response time, p95",
+            Self::ResponseTimeP99 => "Response time, p99",
+        }
+    }
+
+    /// Whether two buckets together have the sum of their values.
+    #[must_use]
+    pub const fn adds_up(self) -> bool {
+        matches!(self, Self::Cost | Self::Commands | Self::Tokens | Self::Errors)
+    }
+
     pub(super) fn value(self, sums: &Sums, mode: CostMode) -> Option<f64> {
         match self {
             // Where nothing has a known cost, the cost is unknown and not 0.

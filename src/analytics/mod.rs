@@ -4,6 +4,7 @@
 //! comes from rollups wherever they can say it, so that an answer takes as long
 //! for ten million requests as for ten.
 
+mod axis;
 mod blocks;
 mod bucket;
 mod budgets;
@@ -16,6 +17,8 @@ mod fold;
 mod group;
 mod metric;
 mod optimizer;
+#[cfg(feature = "plots")]
+mod plot;
 mod range;
 mod report;
 mod sessions;
@@ -24,6 +27,7 @@ mod statusline;
 mod summary;
 mod timeseries;
 
+pub use axis::{range_name, time_marks, value_marks, value_name, zone_name};
 pub use blocks::{BLOCK_MILLIS, Block, BlocksQuery, BurnRate, Projection, blocks};
 pub use bucket::Bucket;
 pub use budgets::{BudgetState, BudgetStatus, PROJECTION_METHOD, budget_status};
@@ -41,6 +45,8 @@ pub use figures::{Figures, Percentiles};
 pub use group::{GroupBy, GroupOrder};
 pub use metric::Metric;
 pub use optimizer::{TimeSeriesOptimizer, TimeSeriesType};
+#[cfg(feature = "plots")]
+pub use plot::{Plot, PlotTheme};
 pub use range::{TimeRange, parse_zone};
 pub use report::{SUMMARY_SCHEMA, TIMESERIES_SCHEMA, dollars, figures, iso};
 pub use sessions::{SessionsQuery, sessions};

@@ -1,9 +1,9 @@
 //! Answers as JSON that scripts may rely on.
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{ANOMALY_METHOD, Figures, Series, Summary, TimeSeries};
+use super::{ANOMALY_METHOD, Figures, Series, Summary, TimeSeries, zone_name};
 use crate::store::{CostMode, Sums};
 
 /// The `schema` of a summary.
@@ -34,14 +34,6 @@ pub fn figures(sums: &Sums, mode: CostMode) -> Map<String, Value> {
     }
 }
 
-/// A zone's name, or its offset.
-pub(super) fn zone(tz: &TimeZone) -> String {
-    if let Some(name) = tz.iana_name() {
-        return name.to_owned();
-    }
-    tz.to_fixed_offset().map_or_else(|_| "local".to_owned(), |offset| offset.to_string())
-}
-
 impl Summary {
     /// The summary in its published form.
     #[must_use]
@@ -65,7 +57,7 @@ impl Summary {
         let until = range.until.or(self.totals.last.map(|last| last + 1));
         json!({
             "schema": SUMMARY_SCHEMA,
-            "range": { "since": since.map(iso), "until": until.map(iso), "tz": zone(&range.tz) },
+            "range": { "since": since.map(iso), "until": until.map(iso), "tz": zone_name(&range.tz) },
             "group_by": self.query.by.name(),
             "totals": totals,
             "groups": groups,
@@ -119,7 +111,7 @@ impl TimeSeries {
         let series: Vec<Value> = self.series.iter().map(|series| series.to_json(query.moving_average)).collect();
         json!({
             "schema": TIMESERIES_SCHEMA,
-            "range": { "since": iso(query.since), "until": iso(query.until), "tz": zone(&query.tz) },
+            "range": { "since": iso(query.since), "until": iso(query.until), "tz": zone_name(&query.tz) },
             "bucket": query.bucket.to_string(),
             "series": series,
         })

@@ -140,6 +140,16 @@ pub struct TimeSeries {
     pub query: TimeSeriesQuery,
     /// A series a metric, in the order asked for.
     pub series: Vec<Series>,
+    /// What all of it amounts to.
+    pub totals: Sums,
+}
+
+impl TimeSeries {
+    /// Whether there was nothing at all in the range.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.totals.requests == 0 && self.totals.total_tokens() == 0
+    }
 }
 
 /// What buckets and all of them together amount to.
@@ -182,7 +192,7 @@ pub fn timeseries(reader: &dyn LedgerReader, query: TimeSeriesQuery) -> Result<T
             }
         })
         .collect();
-    Ok(TimeSeries { query, series })
+    Ok(TimeSeries { query, series, totals: buckets.total })
 }
 
 fn read(reader: &dyn LedgerReader, query: &TimeSeriesQuery, (since, until): (i64, i64)) -> Result<Buckets> {

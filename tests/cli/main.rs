@@ -35,4 +35,5 @@ mod simulate;
 mod sql;
 mod stream;
 mod terminal;
+mod timeseries;
 mod upkeep;

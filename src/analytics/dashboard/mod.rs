@@ -11,9 +11,8 @@ pub use self::answer::{
     DashboardSeries, DashboardSession, DashboardTotals, Point,
 };
 use super::{
-    Bucket, Figures, Group, GroupBy, Metric, SummaryQuery, TimeRange, TimeSeriesQuery, budget_status,
-    report::{iso, zone},
-    summary, timeseries,
+    Bucket, Figures, Group, GroupBy, Metric, SummaryQuery, TimeRange, TimeSeriesQuery, budget_status, report::iso,
+    summary, timeseries, zone_name,
 };
 use crate::{
     Result,
@@ -124,7 +123,7 @@ pub fn dashboard(reader: &dyn LedgerReader, query: &DashboardQuery) -> Result<Da
         |groups: Vec<Group>| groups.into_iter().map(|group| DashboardGroup::of(group, query.cost)).collect();
     Ok(Dashboard {
         schema: DASHBOARD_SCHEMA.to_owned(),
-        range: DashboardRange { since: since.map(iso), until: until.map(iso), tz: zone(&query.range.tz) },
+        range: DashboardRange { since: since.map(iso), until: until.map(iso), tz: zone_name(&query.range.tz) },
         bucket: bucket.to_string(),
         totals: DashboardTotals {
             figures: Figures::of(&totals, query.cost),
