@@ -74,3 +74,4 @@ macos: ## type-check everything for macOS, from any system
 soak: ## long runs that CI leaves out
 	for n in $$(seq 50); do $(CARGO) test --locked --quiet --test sdk ledger_properties || exit 1; done
 	$(CARGO) test --locked --release --test cli import_crash:: -- --ignored --nocapture
+	$(CARGO) test --locked --release --test sdk backpressure:: -- --ignored --nocapture

@@ -19,7 +19,7 @@
 //! | module | what is in it | feature |
 //! |---|---|---|
 //! | [`client`] | [`Client`], the query builder, and the backends it runs on | always |
-//! | [`stream`] | bytes to typed [`Event`]s, without I/O | always |
+//! | [`stream`] | bytes to typed [`Event`]s, without I/O, and the channel they are read from | always |
 //! | [`pricing`] | the price table and the cost of one request | always |
 //! | [`store`] | the SQLite ledger: what was witnessed, counted once | `analytics` |
 //! | [`transcript`] | finding and scanning Claude Code's transcripts | `analytics` |
@@ -48,7 +48,10 @@ pub mod transcript;
 
 pub use client::{Client, ClientBuilder, MessageStream, QueryBuilder, Response};
 pub use error::{Error, ExitClass, Limit, Result};
-pub use stream::{Event, EventKind, MessageParser, StreamFormat, Usage};
+pub use stream::{
+    BackpressureMonitor, Event, EventKind, MessageParser, StreamConfig, StreamConfigBuilder, StreamFormat, Usage,
+    set_stream_config,
+};
 
 /// The README's example compiles.
 #[cfg(doctest)]

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     path::PathBuf,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -16,13 +16,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Backend, EventSender, Request, RunFuture, Secrets, limits::Deadlines, retry::Backoff,
+    Backend, EventSender, Request, RunFuture, Secrets, limits::Deadlines, outbox::Outbox, retry::Backoff,
     secrets::without_secrets, translate::Translator,
 };
 use crate::{
     Error, Result,
     pricing::PriceTable,
-    stream::{Decoder, StreamFormat},
+    stream::{ConnectionHealth, Decoder, MovingLatency, StreamFormat},
 };
 
 /// The version of the API that is spoken, sent as `anthropic-version`.
@@ -35,6 +35,8 @@ const DEFAULT_MODEL: &str = "sonnet";
 pub(super) const ANSWER_TOOL: &str = "answer";
 /// So much of an error's body is read.
 const ERROR_BODY_LIMIT: usize = 64 << 10;
+/// A shorter silence before the first token is never taken for a stall.
+const STALL_AFTER: Duration = Duration::from_secs(60);
 
 /// A secret for the API. It is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -80,6 +82,8 @@ pub struct ApiBackend {
     /// What costs are reckoned by.
     prices: Arc<PriceTable>,
     secrets: Secrets,
+    stall_after: Duration,
+    first_byte: Mutex<MovingLatency>,
     client: OnceLock<reqwest::Client>,
 }
 
@@ -99,6 +103,8 @@ impl ApiBackend {
             backoff: Backoff::default(),
             prices: Arc::new(PriceTable::embedded().clone()),
             secrets,
+            stall_after: STALL_AFTER,
+            first_byte: Mutex::default(),
             client: OnceLock::new(),
         }
     }
@@ -122,6 +128,15 @@ impl ApiBackend {
     #[must_use]
     pub const fn backoff(mut self, base: Duration) -> Self {
         self.backoff = Backoff { base };
+        self
+    }
+
+    /// How long a connection may be silent before the first token until it is
+    /// given up for another attempt: so long at least, and longer where servers
+    /// were slower so far. Default: 60 s.
+    #[must_use]
+    pub const fn stall_after(mut self, silence: Duration) -> Self {
+        self.stall_after = silence;
         self
     }
 
@@ -168,7 +183,7 @@ impl ApiBackend {
         Error::Connection { url: without_secrets(&self.base_url), message: cause.to_string() }
     }
 
-    fn broken_off(&self, error: &reqwest::Error) -> Error {
+    fn unreachable_midway(&self, error: &reqwest::Error) -> Error {
         match self.unreachable(error) {
             Error::Connection { url, message } => Error::Connection {
                 url,
@@ -176,6 +191,18 @@ impl ApiBackend {
             },
             other => other,
         }
+    }
+
+    fn broken_off(&self, translator: &Translator) -> Error {
+        let request_id = translator.request_id().map(|id| format!(" (request {id})")).unwrap_or_default();
+        let message = format!("the connection closed in the middle of the answer{request_id}");
+        Error::Connection { url: without_secrets(&self.base_url), message }
+    }
+
+    fn stalled(&self, health: &ConnectionHealth) -> Error {
+        let silence = health.silence(std::time::Instant::now()).as_secs_f64();
+        let message = format!("the connection stalled: nothing came for {silence:.1} s, and no token before it");
+        Error::Connection { url: without_secrets(&self.base_url), message }
     }
 
     async fn exchange(&self, request: &Request, events: &EventSender) -> Result<()> {
@@ -188,44 +215,85 @@ impl ApiBackend {
         send(events, translator.init()).await?;
 
         let mut deadlines = Deadlines::start(request.limits);
-        let response = tokio::select! {
-            response = self.ask(request, &model, events, &translator) => response?,
-            error = deadlines.reached() => return Err(error),
-        };
-        let request_id = header(response.headers(), "request-id");
-        translator.answered(request_id.clone());
+        let mut attempt = 0;
+        loop {
+            let response = tokio::select! {
+                response = self.ask(request, &model, events, &translator, &mut attempt) => response?,
+                error = deadlines.reached() => return Err(error),
+            };
+            let mut outbox = Outbox::default();
+            let received = self.receive(response, &mut translator, &mut deadlines, &mut outbox, events).await;
+            let Err(error) = received else { break };
+            if deadlines.has_first_token() {
+                // What came before the error is not lost.
+                let _ = pass_on(&mut outbox, events, &deadlines).await;
+            }
+            // Once a token is passed on, another answer would follow half of this one.
+            if deadlines.has_first_token() || attempt > request.retries || !super::retry::may_reconnect(&error) {
+                return Err(error);
+            }
+            tokio::select! {
+                waited = self.wait(attempt, request.retries, None, &error, events, &translator) => waited?,
+                error = deadlines.reached() => return Err(error),
+            }
+            translator.restart();
+        }
+        match translator.result(prices) {
+            Some(result) => send(events, result).await,
+            None => Err(self.broken_off(&translator)),
+        }
+    }
 
-        let mut response = response;
+    /// Reads one answer to its end. Nothing of it is passed on before its first
+    /// token: until then the connection may be given up for another one.
+    async fn receive(
+        &self,
+        mut response: Response,
+        translator: &mut Translator,
+        deadlines: &mut Deadlines,
+        outbox: &mut Outbox,
+        events: &EventSender,
+    ) -> Result<()> {
+        translator.answered(header(response.headers(), "request-id"));
+        let mut health = ConnectionHealth::start(std::time::Instant::now(), self.first_byte(), self.stall_after);
+        let mut first = true;
         let mut decoder = Decoder::new(StreamFormat::Sse);
         loop {
             let chunk = tokio::select! {
-                chunk = response.chunk() => chunk.map_err(|e| self.broken_off(&e))?,
+                chunk = response.chunk() => chunk.map_err(|e| self.unreachable_midway(&e))?,
                 error = deadlines.reached() => return Err(error),
+                () = tokio::time::sleep_until(health.stalls_at().into()), if !deadlines.has_first_token() => {
+                    return Err(self.stalled(&health));
+                }
             };
+            let waited = health.heard(std::time::Instant::now());
+            if std::mem::take(&mut first) {
+                self.note_first_byte(waited);
+            }
             let ended = chunk.is_none();
             decoder.push(&chunk.unwrap_or_default());
+            outbox.begin();
             while let Some(event) = if ended { decoder.finish() } else { decoder.next_event() } {
                 let event = event?;
                 deadlines.saw(&event);
                 for line in translator.translate(&event)? {
-                    tokio::select! {
-                        sent = send(events, line) => sent?,
-                        error = deadlines.total_reached() => return Err(error),
+                    if outbox.put(line, events) && deadlines.has_first_token() {
+                        pass_on(outbox, events, deadlines).await?;
                     }
                 }
             }
+            if deadlines.has_first_token() {
+                pass_on(outbox, events, deadlines).await?;
+            }
             if ended {
-                break;
+                tracing::debug!(pause = ?health.latency(), "the answer has ended");
+                return if translator.is_complete() {
+                    outbox.flush(events).await
+                } else {
+                    Err(self.broken_off(translator))
+                };
             }
         }
-        let result = translator.result(prices).ok_or_else(|| Error::Connection {
-            url: without_secrets(&self.base_url),
-            message: format!(
-                "the connection closed in the middle of the answer{}",
-                request_id.map(|id| format!(" (request {id})")).unwrap_or_default()
-            ),
-        })?;
-        send(events, result).await
     }
 
     /// Sends the request until it is answered, or may not be sent again.
@@ -235,14 +303,14 @@ impl ApiBackend {
         model: &str,
         events: &EventSender,
         translator: &Translator,
+        attempt: &mut u32,
     ) -> Result<Response> {
         let client = self.client()?;
         let body = messages_body(request, model);
         let url = format!("{}/v1/messages", self.base_url);
         let (name, value) = self.credentials.header()?;
-        let mut attempt = 0;
         loop {
-            attempt += 1;
+            *attempt += 1;
             tracing::debug!(url = %without_secrets(&url), model, attempt, "asking the API");
             let sent = client
                 .post(&url)
@@ -264,14 +332,37 @@ impl ApiBackend {
                 }
                 Err(e) => (self.unreachable(&e), None),
             };
-            if attempt > request.retries || !super::retry::may_retry(&error) {
+            if *attempt > request.retries || !super::retry::may_retry(&error) {
                 return Err(error);
             }
-            let delay = self.backoff.delay(attempt, wait);
-            tracing::debug!(%error, ?delay, "trying again");
-            send(events, translator.retry(attempt, request.retries, delay, &error)).await?;
-            tokio::time::sleep_until(Instant::now() + delay).await;
+            self.wait(*attempt, request.retries, wait, &error, events, translator).await?;
         }
+    }
+
+    /// Tells of a failed attempt and waits for the time of the next.
+    async fn wait(
+        &self,
+        attempt: u32,
+        most: u32,
+        asked: Option<Duration>,
+        error: &Error,
+        events: &EventSender,
+        translator: &Translator,
+    ) -> Result<()> {
+        let delay = self.backoff.delay(attempt, asked);
+        tracing::debug!(%error, ?delay, "trying again");
+        send(events, translator.retry(attempt, most, delay, error)).await?;
+        tokio::time::sleep_until(Instant::now() + delay).await;
+        Ok(())
+    }
+
+    /// How long servers took so far from the head of an answer to its first byte.
+    fn first_byte(&self) -> MovingLatency {
+        *self.first_byte.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_first_byte(&self, after: Duration) {
+        self.first_byte.lock().unwrap_or_else(PoisonError::into_inner).record(after);
     }
 }
 
@@ -345,6 +436,15 @@ pub fn within_budget(request: &Request, model: &str, prices: &PriceTable) -> Res
 
 async fn send(events: &EventSender, event: crate::Event) -> Result<()> {
     events.send(event).await.map_err(|_| Error::Interrupted)
+}
+
+/// Passes on what is at hand. While the reader is behind, only the run's whole
+/// time is limited.
+async fn pass_on(outbox: &mut Outbox, events: &EventSender, deadlines: &Deadlines) -> Result<()> {
+    tokio::select! {
+        sent = outbox.flush(events) => sent,
+        error = deadlines.total_reached() => Err(error),
+    }
 }
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {

@@ -2,17 +2,16 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Request;
-use crate::{Error, Event};
+use crate::{Error, Event, stream};
 
 /// Where a backend puts its events.
 ///
 /// Sending waits while the consumer is behind: that is the backpressure that
 /// keeps a slow reader's memory flat.
-pub type EventSender = mpsc::Sender<Event>;
+pub type EventSender = stream::Sender<Event>;
 
 /// What [`Backend::run`] returns.
 pub type RunFuture = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;

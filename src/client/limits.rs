@@ -42,6 +42,11 @@ impl Deadlines {
         };
     }
 
+    /// Whether the first token came.
+    pub(super) const fn has_first_token(&self) -> bool {
+        self.first_token
+    }
+
     /// From now on only the end is waited for, and only so long.
     pub(super) fn finish_within(&mut self, grace: Duration) {
         self.finish = Some(Instant::now() + grace);

@@ -15,6 +15,7 @@ mod builder;
 mod estimate;
 mod guard;
 mod limits;
+mod outbox;
 mod process;
 mod query;
 mod request;

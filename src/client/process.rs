@@ -20,7 +20,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Backend, EventSender, Request, RunFuture, Secrets, Session, guard::Guard, limits::Deadlines};
+use super::{
+    Backend, EventSender, Request, RunFuture, Secrets, Session, guard::Guard, limits::Deadlines, outbox::Outbox,
+};
 use crate::{
     Error, EventKind, Result,
     pricing::format_usd,
@@ -174,6 +176,7 @@ impl Running {
         let mut reading = Reading { result: None, status: None, skipped: 0 };
         let mut decoder = Decoder::new(self.format);
         let mut deadlines = Deadlines::start(request.limits);
+        let mut outbox = Outbox::default();
         let mut open = true;
         while open {
             let after_result = reading.result.is_some();
@@ -196,28 +199,41 @@ impl Running {
                     return Err(error);
                 }
             }
+            outbox.begin();
+            let mut failed = None;
             loop {
                 let next = if open { decoder.next_event() } else { decoder.finish() };
-                let event = match next {
-                    None => break,
-                    Some(Ok(event)) => event,
+                let more = matches!(next, Some(Ok(_)));
+                match next {
+                    Some(Ok(event)) => {
+                        deadlines.saw(&event);
+                        if let EventKind::Result(result) = event.kind() {
+                            reading.result = Some(!result.is_error);
+                            deadlines.finish_within(GRACE_AFTER_RESULT);
+                        }
+                        if !outbox.put(event, events) {
+                            continue;
+                        }
+                    }
                     Some(Err(Error::Parse { .. })) => {
                         reading.skipped += 1;
                         continue;
                     }
-                    Some(Err(e)) => return Err(e),
-                };
-                deadlines.saw(&event);
-                if let EventKind::Result(result) = event.kind() {
-                    reading.result = Some(!result.is_error);
-                    deadlines.finish_within(GRACE_AFTER_RESULT);
+                    Some(Err(e)) => failed = Some(e),
+                    None => {}
                 }
                 tokio::select! {
                     biased;
-                    sent = events.send(event) => sent.map_err(|_| Error::Interrupted)?,
+                    sent = outbox.flush(events) => sent?,
                     () = cancel.cancelled() => return Err(Error::Interrupted),
                     error = deadlines.total_reached() => return Err(error),
                 }
+                if !more {
+                    break;
+                }
+            }
+            if let Some(e) = failed {
+                return Err(e);
             }
         }
         if reading.status.is_none() {

@@ -3,20 +3,21 @@
 use std::{
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use futures_core::Stream;
-use tokio::{
-    sync::mpsc,
-    task::{JoinError, JoinHandle},
-};
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Attachment, Client, Limits, Request, Response, Session, response::Collector};
-use crate::{Error, Event, Result};
+use crate::{
+    BackpressureMonitor, Error, Event, Result,
+    stream::{Receiver, channel, stream_config},
+};
 
-/// How many events may wait for their reader.
-const CHANNEL_SIZE: usize = 100;
+/// The window over which a stream's rate is told.
+const RATE_WINDOW: Duration = Duration::from_secs(60);
 
 /// A query that is not sent yet.
 #[derive(Clone, Debug)]
@@ -114,7 +115,7 @@ impl QueryBuilder {
     /// If there is no backend to run it on. Later failures are items of the stream.
     pub async fn stream(self) -> Result<MessageStream> {
         let backend = self.client.backend()?;
-        let (sender, events) = mpsc::channel(CHANNEL_SIZE);
+        let (sender, events) = channel(&stream_config())?;
         let cancel = CancellationToken::new();
         let name = backend.name();
         let task = tokio::spawn(backend.run(self.request, sender, cancel.clone()));
@@ -129,7 +130,7 @@ impl QueryBuilder {
 #[derive(Debug)]
 pub struct MessageStream {
     name: &'static str,
-    events: mpsc::Receiver<Event>,
+    events: Receiver<Event>,
     task: Option<JoinHandle<Result<()>>>,
     cancel: CancellationToken,
     _cancel_on_drop: DropGuard,
@@ -145,6 +146,12 @@ impl MessageStream {
     #[must_use]
     pub const fn backend_name(&self) -> &'static str {
         self.name
+    }
+
+    /// How many of its messages were sent and read, and how fast they are read.
+    #[must_use]
+    pub fn monitor(&self) -> &BackpressureMonitor {
+        self.events.monitor()
     }
 
     /// Asks the run to end. The stream then ends with [`Error::Interrupted`],
@@ -167,6 +174,15 @@ impl MessageStream {
         let Some(task) = &mut self.task else { return Poll::Ready(None) };
         let outcome = std::task::ready!(Pin::new(task).poll(context));
         self.task = None;
+        let monitor = self.monitor();
+        tracing::debug!(
+            messages = monitor.sent(),
+            most_behind = monitor.most_behind(),
+            buffer = self.events.capacity(),
+            waits_for_reader = monitor.waits(),
+            read_per_second = monitor.get_consumption_rate(RATE_WINDOW).round(),
+            "the stream has ended"
+        );
         Poll::Ready(match outcome.unwrap_or_else(|e| Err(broken(&e))) {
             Ok(()) => None,
             Err(e) => Some(Err(e)),

@@ -44,6 +44,15 @@ pub(super) const fn may_retry(error: &Error) -> bool {
     }
 }
 
+/// What an answer that has begun, but said nothing yet, may be given up for.
+pub(super) fn may_reconnect(error: &Error) -> bool {
+    match error {
+        Error::Api { status: None, kind, .. } => error.is_overloaded() || kind == "api_error",
+        Error::Connection { .. } => true,
+        _ => false,
+    }
+}
+
 /// How long the server asks to wait: `retry-after-ms`, or `retry-after` in
 /// seconds or as an HTTP date.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {

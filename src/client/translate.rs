@@ -84,6 +84,22 @@ impl Translator {
         self.request_id = request_id;
     }
 
+    /// The answer was given up before its first token: another one begins.
+    pub(super) fn restart(&mut self) {
+        (self.request_id, self.message_id, self.stop_reason, self.block) = (None, None, None, None);
+        self.usage = Usage::default();
+    }
+
+    /// Whether the answer is whole.
+    pub(super) const fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// The request that is being answered.
+    pub(super) fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
     /// The lines for one of the API's events.
     pub(super) fn translate(&mut self, event: &Event) -> Result<Vec<Event>> {
         let mut lines = Vec::with_capacity(1);

@@ -174,7 +174,7 @@ async fn an_error_within_the_stream_is_the_apis() {
         socket.write_all(answer.as_bytes()).await.unwrap();
         socket.shutdown().await.unwrap();
     });
-    let error = client(&url).build().query("hi").send().await.unwrap_err();
+    let error = client(&url).retries(0).build().query("hi").send().await.unwrap_err();
     assert_eq!(error.to_string(), "the API answered overloaded_error: Overloaded (request req_1)");
     assert_eq!(error.exit_code(), 5);
 }
@@ -241,4 +241,55 @@ async fn the_simulated_backend_needs_nothing() {
     let answers = tokio::join!(client.query("a").send(), client.query("b").send());
     assert!(!answers.0.unwrap().text().is_empty());
     assert!(!answers.1.unwrap().text().is_empty());
+}
+
+/// The head of an answer and the beginning of its message, but no token.
+const BEGUN: &str = "HTTP/1.1 200 OK\r\nrequest-id: req_1\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n\
+    event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_lost\",\"model\":\"m\"}}\n\n\
+    event: ping\ndata: {\"type\":\"ping\"}\n\n";
+
+/// A server that begins its first answer and then sends `rest`, or nothing more,
+/// and refers all other connections to `upstream`.
+async fn break_first(upstream: String, rest: Option<&'static str>) -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut first, _) = listener.accept().await.unwrap();
+        let _ = first.read(&mut [0; 4096]).await;
+        first.write_all(BEGUN.as_bytes()).await.unwrap();
+        if let Some(rest) = rest {
+            first.write_all(rest.as_bytes()).await.unwrap();
+            first.shutdown().await.unwrap();
+        }
+        while let Ok((mut here, _)) = listener.accept().await {
+            let upstream = upstream.trim_start_matches("http://").to_owned();
+            tokio::spawn(async move {
+                let mut there = tokio::net::TcpStream::connect(upstream).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut here, &mut there).await;
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn an_answer_that_fails_before_its_first_token_is_asked_for_again() {
+    const OVERLOADED: &str = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n";
+    for rest in [Some(""), Some(OVERLOADED), None] {
+        let server = start(quick()).await;
+        let url = break_first(server.url(), rest).await;
+        let backend = ApiBackend::new(&url, Credentials::Key(KEY.to_owned()))
+            .backoff(Duration::from_millis(1))
+            .stall_after(Duration::from_millis(200));
+        let client = Client::builder().custom_backend(Arc::new(backend)).model("claude-opus-4-8").build();
+        let mut stream = client.query("hi").stream().await.unwrap();
+        let (mut starts, mut retries) = (Vec::new(), 0);
+        while let Some(event) = stream.next_event().await {
+            let event = event.unwrap();
+            assert!(!String::from_utf8_lossy(event.raw()).contains("msg_lost"), "nothing of it was passed on");
+            retries += usize::from(matches!(event.kind(), EventKind::Retry(_)));
+            starts.extend(String::from_utf8_lossy(event.raw()).contains("message_start").then_some(()));
+        }
+        assert_eq!((starts.len(), retries, server.requests()), (1, 1, 1), "{rest:?}");
+    }
 }

@@ -9,7 +9,9 @@
 mod analytics;
 mod analytics_blocks;
 mod api;
+mod backpressure;
 mod cache;
+mod channel;
 mod dashboard;
 mod guide_analytics;
 mod import;
