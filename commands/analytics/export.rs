@@ -5,7 +5,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use claude_cli::{
     Error,
-    analytics::{CsvExport, ExportHeader, ExportOutput, ExportWriter, Exported, NdjsonExport, ParquetExport, iso},
+    analytics::{
+        CsvExport, ExportHeader, ExportOutput, ExportWriter, Exported, MemoryConfig, MemoryOptimizer,
+        NdjsonExport, ParquetExport, iso,
+    },
     store::{LedgerReader, RowQuery},
 };
 use jiff::Timestamp;
@@ -29,6 +32,9 @@ pub(crate) struct Args {
     /// Write Parquet into this folder: a file requests-YYYY-MM-DD.parquet for each UTC day
     #[arg(long, value_name = "FOLDER", conflicts_with = "output", value_hint = clap::ValueHint::DirPath)]
     parquet: Option<PathBuf>,
+    /// What the process is to take, in MB; a limit of its control group counts if it is less [default: 500]
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..))]
+    max_memory: Option<u64>,
     #[command(flatten)]
     report: ReportArgs,
     #[command(flatten)]
@@ -65,8 +71,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
 }
 
 fn writer(args: &Args, csv: bool, header: &ExportHeader) -> claude_cli::Result<Box<dyn ExportWriter>> {
+    let mut memory = MemoryConfig::default();
+    if let Some(megabytes) = args.max_memory {
+        memory.max_memory_mb = megabytes;
+    }
+    let memory = MemoryOptimizer::new(memory);
     if let Some(folder) = &args.parquet {
-        return Ok(Box::new(ParquetExport::begin(folder, header.cost)?));
+        return Ok(Box::new(ParquetExport::begin(folder, header.cost, &memory)?));
     }
     let out = match &args.output {
         Some(path) if path.as_os_str() != "-" => ExportOutput::file(path)?,
@@ -75,7 +86,7 @@ fn writer(args: &Args, csv: bool, header: &ExportHeader) -> claude_cli::Result<B
     Ok(if csv {
         Box::new(CsvExport::begin(out, header.cost)?)
     } else {
-        Box::new(NdjsonExport::begin(out, header)?)
+        Box::new(NdjsonExport::begin(out, header, &memory)?)
     })
 }
 

@@ -3,12 +3,12 @@
 use std::{
     fmt,
     path::Path,
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, OnceLock, PoisonError},
 };
 
 use super::{
-    Block, BlocksQuery, Dashboard, DashboardQuery, SessionsQuery, Summary, SummaryQuery, TimeSeries,
-    TimeSeriesQuery, blocks, dashboard, sessions, summary, timeseries,
+    Block, BlocksQuery, Dashboard, DashboardQuery, MemoryOptimizer, SessionsQuery, Shed, ShedOrder, Summary,
+    SummaryQuery, TimeSeries, TimeSeriesQuery, blocks, dashboard, sessions, summary, timeseries,
 };
 use crate::{
     Error, Result,
@@ -30,6 +30,7 @@ pub struct Engine {
 }
 
 struct Shared {
+    memory: OnceLock<MemoryOptimizer>,
     open: Box<Open>,
     readers: Mutex<Readers>,
     given_back: Condvar,
@@ -52,6 +53,7 @@ impl Engine {
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
             shared: Arc::new(Shared {
+                memory: OnceLock::new(),
                 open: Box::new(open),
                 readers: Mutex::default(),
                 given_back: Condvar::new(),
@@ -77,12 +79,26 @@ impl Engine {
         Ok(engine)
     }
 
+    /// Keeps to a budget of memory: where that is short, readers that lie idle
+    /// are closed after the caches were asked. Only the first budget counts.
+    #[must_use]
+    pub fn with_memory(self, memory: &MemoryOptimizer) -> Self {
+        if self.shared.memory.set(memory.clone()).is_ok() {
+            let shared: Arc<dyn Shed> = Arc::<Shared>::clone(&self.shared);
+            memory.register(ShedOrder::Readers, "idle readers", &shared);
+        }
+        self
+    }
+
     /// Reads the ledger in other ways than this engine does.
     ///
     /// # Errors
     /// If the ledger cannot be opened, or what `read` returns.
     pub fn read<T>(&self, read: impl FnOnce(&dyn LedgerReader) -> Result<T>) -> Result<T> {
         let lent = Lent { reader: Some(self.shared.take()?), shared: &self.shared };
+        if let Some(memory) = self.shared.memory.get() {
+            memory.relieve_if_short();
+        }
         match lent.reader.as_deref() {
             Some(reader) => read(reader),
             None => Err(Error::Invalid("no reader".to_owned())),
@@ -133,6 +149,19 @@ impl Engine {
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine").field("most_readers", &self.shared.most).finish_non_exhaustive()
+    }
+}
+
+impl Shed for Shared {
+    fn shed(&self) -> Option<u64> {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = std::mem::take(&mut readers.idle);
+        readers.open -= idle.len();
+        drop(readers);
+        // What a reader holds is known to its engine alone.
+        drop(idle);
+        self.given_back.notify_all();
+        None
     }
 }
 

@@ -15,6 +15,7 @@ mod export;
 mod figures;
 mod fold;
 mod group;
+mod memory;
 mod metric;
 mod optimizer;
 #[cfg(feature = "plots")]
@@ -43,6 +44,9 @@ pub use export::{
 };
 pub use figures::{Figures, Percentiles};
 pub use group::{GroupBy, GroupOrder};
+pub use memory::{
+    MemoryConfig, MemoryOptimizer, MemoryPressure, MemoryUsage, PoolStats, PooledBuffer, Relief, Shed, ShedOrder,
+};
 pub use metric::Metric;
 pub use optimizer::{TimeSeriesOptimizer, TimeSeriesType};
 #[cfg(feature = "plots")]

@@ -11,6 +11,7 @@ mod config;
 mod doctor;
 mod exits;
 mod export;
+mod export_memory;
 mod external;
 mod generated;
 mod harness;

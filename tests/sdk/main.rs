@@ -14,6 +14,7 @@ mod cache;
 mod channel;
 mod dashboard;
 mod guide_analytics;
+mod guide_memory;
 mod import;
 mod ledger;
 mod ledger_properties;

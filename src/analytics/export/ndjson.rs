@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{ExportOutput, ExportWriter, Exported, row::Flat};
 use crate::{
     Error, Result,
-    analytics::iso,
+    analytics::{MemoryOptimizer, iso},
     store::{CostMode, Entry, Record, RowQuery, Run, Simulated},
 };
 
@@ -52,6 +52,7 @@ impl ExportHeader {
 pub struct NdjsonExport {
     out: ExportOutput,
     cost: CostMode,
+    memory: MemoryOptimizer,
     written: Exported,
 }
 
@@ -76,16 +77,21 @@ impl NdjsonExport {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn begin(out: ExportOutput, header: &ExportHeader) -> Result<Self> {
-        let mut export = Self { out, cost: header.cost, written: Exported { files: 1, ..Exported::default() } };
+    pub fn begin(out: ExportOutput, header: &ExportHeader, memory: &MemoryOptimizer) -> Result<Self> {
+        let written = Exported { files: 1, ..Exported::default() };
+        let mut export = Self { out, cost: header.cost, memory: memory.clone(), written };
         export.line(&header.to_json())?;
         Ok(export)
     }
 
     fn line(&mut self, line: &impl Serialize) -> Result<()> {
-        serde_json::to_writer(&mut self.out, line)
+        let mut text = self.memory.buffer();
+        serde_json::to_writer(&mut *text, line)
             .map_err(io::Error::from)
-            .and_then(|()| self.out.write_all(b"\n"))
+            .and_then(|()| {
+                text.push(b'\n');
+                self.out.write_all(&text)
+            })
             .map_err(|e| Error::io("cannot write the export", e))
     }
 }

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    analytics::iso,
+    analytics::{MemoryOptimizer, iso},
     store::{CostMode, Entry, Level, RequestRow},
 };
 
@@ -89,6 +89,10 @@ pub struct ParquetExport {
     properties: WriterPropertiesPtr,
     day: Option<OpenDay>,
     rows: Vec<RequestRow>,
+    memory: MemoryOptimizer,
+    /// About how many bytes the rows take, and how many they may.
+    held: u64,
+    most: u64,
     written: Exported,
 }
 
@@ -99,11 +103,12 @@ struct OpenDay {
 }
 
 impl ParquetExport {
-    /// Begins an export to a folder, which is created if there is none.
+    /// Begins an export to a folder, which is created if there is none. Row
+    /// groups are smaller where memory is short.
     ///
     /// # Errors
     /// If it cannot be created.
-    pub fn begin(folder: &Path, cost: CostMode) -> Result<Self> {
+    pub fn begin(folder: &Path, cost: CostMode, memory: &MemoryOptimizer) -> Result<Self> {
         fs::create_dir_all(folder).map_err(|e| Error::io(format!("cannot create {}", folder.display()), e))?;
         Ok(Self {
             folder: folder.to_owned(),
@@ -112,6 +117,9 @@ impl ParquetExport {
             properties: properties(),
             day: None,
             rows: Vec::new(),
+            memory: memory.clone(),
+            held: 0,
+            most: memory.chunk_bytes(),
             written: Exported::default(),
         })
     }
@@ -124,9 +132,11 @@ impl ParquetExport {
         if self.day.is_none() {
             self.day = Some(self.begin_day(start)?);
         }
+        self.held += size(row);
         self.rows.push(row.clone());
         self.written.requests += 1;
-        if self.rows.len() >= ROW_GROUP { self.write_rows() } else { Ok(()) }
+        let full = self.rows.len() >= ROW_GROUP || self.held >= self.most;
+        if full { self.write_rows() } else { Ok(()) }
     }
 
     fn begin_day(&self, start: i64) -> Result<OpenDay> {
@@ -144,6 +154,9 @@ impl ParquetExport {
         let Some(day) = self.day.as_mut().filter(|_| !self.rows.is_empty()) else { return Ok(()) };
         write_group(&mut day.file, &self.rows, self.cost).map_err(|e| failed(&day.path, e))?;
         self.rows.clear();
+        self.held = 0;
+        self.memory.relieve_if_short();
+        self.most = self.memory.chunk_bytes();
         Ok(())
     }
 
@@ -169,6 +182,16 @@ impl ExportWriter for ParquetExport {
         self.end_day()?;
         Ok(self.written)
     }
+}
+
+/// About how many bytes a row takes.
+fn size(row: &RequestRow) -> u64 {
+    let texts = COLUMNS.iter().filter_map(|(_, values)| match values {
+        Values::Text(of) | Values::Id(of) => of(row).map(str::len),
+        _ => None,
+    });
+    let tags = row.tags.iter().map(|tag| size_of::<String>() + tag.len());
+    (size_of::<RequestRow>() + texts.sum::<usize>() + tags.sum::<usize>()) as u64
 }
 
 fn failed(path: &Path, e: ParquetError) -> Error {
