@@ -16,6 +16,9 @@ pub type EventSender = stream::Sender<Event>;
 /// What [`Backend::run`] returns.
 pub type RunFuture = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
+/// What [`Backend::close`] returns.
+pub type CloseFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Something that answers a prompt with a stream of events.
 ///
 /// All backends speak one language: the `stream-json` lines of the `claude`
@@ -32,4 +35,9 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
     /// answer that says `is_error` is an event and not an error of this
     /// function; the client draws that conclusion.
     fn run(self: Arc<Self>, request: Request, events: EventSender, cancel: CancellationToken) -> RunFuture;
+
+    /// Ends what it keeps running between two runs. Most keep nothing.
+    fn close(self: Arc<Self>) -> CloseFuture {
+        Box::pin(async {})
+    }
 }

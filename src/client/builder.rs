@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use super::{
-    ApiBackend, Backend, BackendKind, ClaudeBackend, Credentials, Limits, QueryBuilder, Request,
+    ApiBackend, Backend, BackendKind, ClaudeBackend, Credentials, Limits, QueryBuilder, Request, WarmBackend,
     resolve::{base_url, credentials, find_claude},
 };
 #[cfg(feature = "server")]
@@ -62,6 +62,14 @@ impl Client {
             Err(why) => Err(Error::MissingCredentials(why.to_string())),
         }
     }
+
+    /// Ends what the client keeps running for further queries, and waits until
+    /// nothing is left of it; see [`ClientBuilder::warm`].
+    pub async fn close(&self) {
+        if let Ok(backend) = &self.backend {
+            Arc::clone(backend).close().await;
+        }
+    }
 }
 
 /// Configures a [`Client`].
@@ -71,6 +79,7 @@ pub struct ClientBuilder {
     kind: BackendKind,
     custom: Option<Arc<dyn Backend>>,
     claude: Option<PathBuf>,
+    warm: Option<(usize, u32)>,
     credentials: Option<Credentials>,
     base_url: Option<String>,
     ca_file: Option<PathBuf>,
@@ -86,6 +95,7 @@ impl Default for ClientBuilder {
             kind: BackendKind::Auto,
             custom: None,
             claude: None,
+            warm: None,
             credentials: None,
             base_url: None,
             ca_file: None,
@@ -170,6 +180,17 @@ impl ClientBuilder {
         self
     }
 
+    /// Keeps up to `most` of the `claude` programs running for further queries,
+    /// each for at most `uses` of them: a query on one that runs already does not
+    /// wait the better part of a second for its start. Each gets a conversation of its
+    /// own; see [`WarmBackend`](super::WarmBackend). End them with
+    /// [`Client::close`]. Default: each query starts a program.
+    #[must_use]
+    pub const fn warm(mut self, most: usize, uses: u32) -> Self {
+        self.warm = Some((most, uses));
+        self
+    }
+
     /// An argument for the `claude` program, passed on untouched.
     #[must_use]
     pub fn claude_arg(mut self, arg: impl Into<String>) -> Self {
@@ -240,8 +261,13 @@ impl ClientBuilder {
         if let Some(custom) = &self.custom {
             return Ok(Arc::clone(custom));
         }
-        let claude =
-            || self.claude.clone().or_else(find_claude).map(|path| Arc::new(ClaudeBackend::new(path)) as _);
+        let claude = || {
+            let program = self.claude.clone().or_else(find_claude)?;
+            Some(match self.warm {
+                Some((most, uses)) => Arc::new(WarmBackend::new(program, most, uses)) as Arc<dyn Backend>,
+                None => Arc::new(ClaudeBackend::new(program)),
+            })
+        };
         let api = || {
             let url = self.base_url.clone().unwrap_or_else(base_url);
             let credentials = self.credentials.clone().or_else(credentials)?;

@@ -12,6 +12,7 @@ mod api;
 mod attachment;
 mod backend;
 mod builder;
+mod child;
 mod estimate;
 mod guard;
 mod limits;
@@ -26,10 +27,11 @@ mod secrets;
 #[cfg(feature = "server")]
 mod simulated;
 mod translate;
+mod warm;
 
 pub use api::{API_VERSION, ApiBackend, Credentials, DEFAULT_BASE_URL, messages_body, within_budget};
 pub use attachment::Attachment;
-pub use backend::{Backend, EventSender, RunFuture};
+pub use backend::{Backend, CloseFuture, EventSender, RunFuture};
 pub use builder::{Client, ClientBuilder};
 pub use estimate::{Estimate, estimate};
 pub use process::{ClaudeBackend, claude_args};
@@ -42,3 +44,4 @@ pub use response::{Response, told_error, verdict, verdict_after};
 pub use secrets::{Secrets, without_secrets};
 #[cfg(feature = "server")]
 pub use simulated::SimulatedBackend;
+pub use warm::WarmBackend;

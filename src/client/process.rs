@@ -6,22 +6,24 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::{ExitStatus, Stdio},
+    process::ExitStatus,
     sync::Arc,
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    process::{Child, ChildStderr, ChildStdout, Command},
-    task::JoinHandle,
-    time::{Instant, timeout, timeout_at},
+    process::ChildStdout,
+    time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Backend, EventSender, Request, RunFuture, Secrets, Session, guard::Guard, limits::Deadlines, outbox::Outbox,
+    Backend, EventSender, Request, RunFuture, Secrets, Session,
+    child::{ChildProcess, GRACE_FOR_PIPES, exited},
+    limits::Deadlines,
+    outbox::Outbox,
 };
 use crate::{
     Error, EventKind, Result,
@@ -31,12 +33,6 @@ use crate::{
 
 /// How long the program may take to exit once its result is there.
 const GRACE_AFTER_RESULT: Duration = Duration::from_secs(5);
-/// How long it may take to obey SIGTERM.
-const GRACE_AFTER_TERM: Duration = Duration::from_secs(2);
-/// How long the pipes of a group that was killed may take to drain.
-const GRACE_FOR_PIPES: Duration = Duration::from_secs(1);
-/// So much of the program's stderr is kept for an error message.
-const STDERR_KEPT: usize = 8 << 10;
 
 /// Runs prompts through the `claude` program.
 #[derive(Debug)]
@@ -88,8 +84,7 @@ impl Backend for ClaudeBackend {
 
     fn run(self: Arc<Self>, request: Request, events: EventSender, cancel: CancellationToken) -> RunFuture {
         Box::pin(async move {
-            let mut secrets = Secrets::of_environment();
-            secrets.take_variables(|name| request.env.get(name).cloned());
+            let secrets = secrets_of(&request);
             let run = async {
                 let mut running = Running::start(&self.program, &request, &secrets)?;
                 let outcome = running.stream(&request, &events, &cancel).await;
@@ -99,6 +94,13 @@ impl Backend for ClaudeBackend {
             run.await.map_err(|e| secrets.mask_error(e))
         })
     }
+}
+
+/// The secrets that the program is told for a request.
+pub(super) fn secrets_of(request: &Request) -> Secrets {
+    let mut secrets = Secrets::of_environment();
+    secrets.take_variables(|name| request.env.get(name).cloned());
+    secrets
 }
 
 /// What the reading of the program's output came to.
@@ -112,58 +114,20 @@ struct Reading {
 }
 
 struct Running {
-    program: String,
-    child: Child,
-    group: Option<Pid>,
-    guard: Option<Guard>,
+    child: ChildProcess,
     stdout: ChildStdout,
-    stderr: JoinHandle<String>,
     format: StreamFormat,
 }
 
 impl Running {
     fn start(program: &Path, request: &Request, secrets: &Secrets) -> Result<Self> {
-        let name = program.display().to_string();
-        let fail = |message: String| Error::Process { program: name.clone(), message, stderr: String::new() };
         let prompt = request.prompt_with_files()?;
-        let mut command = Command::new(program);
-        command
-            .args(claude_args(request))
-            .envs(&request.env)
-            // Set when we run inside of a session; the program then refuses to start.
-            .env_remove("CLAUDECODE")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true);
-        if let Some(cwd) = &request.cwd {
-            command.current_dir(cwd);
-        }
-        tracing::debug!(program = %name, args = ?shown(&claude_args(request), secrets), "starting the program");
-        let guard = Guard::start();
-        let mut child = command.spawn().map_err(|e| fail(format!("cannot start it: {e}")))?;
-        let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        // Told at once: until then only we know of it.
-        let guard = guard.zip(group).map(|(guard, group)| guard.over(group));
-        let (Some(mut stdin), Some(stdout), Some(stderr)) =
-            (child.stdin.take(), child.stdout.take(), child.stderr.take())
-        else {
-            return Err(fail("its pipes are missing".to_owned()));
-        };
+        let (child, mut stdin, stdout) = ChildProcess::start(program, &claude_args(request), request, secrets)?;
         // A program that does not read its prompt closes the pipe: not an error here.
         tokio::spawn(async move {
             let _ = stdin.write_all(prompt.as_bytes()).await;
         });
-        Ok(Self {
-            guard,
-            program: name,
-            child,
-            group,
-            stdout,
-            stderr: tokio::spawn(tail(stderr)),
-            format: request.format,
-        })
+        Ok(Self { child, stdout, format: request.format })
     }
 
     /// Reads events until the program ends or has to be ended.
@@ -185,12 +149,12 @@ impl Running {
                 () = cancel.cancelled() => return Err(Error::Interrupted),
                 () = events.closed() => return Err(Error::Interrupted),
                 read = self.stdout.read_buf(decoder.buffer_mut()) => {
-                    open = read.map_err(|e| Error::io(format!("reading from {}", self.program), e))? > 0;
+                    open = read.map_err(|e| Error::io(format!("reading from {}", self.child.program), e))? > 0;
                 }
                 status = self.child.wait(), if reading.status.is_none() => {
-                    reading.status = Some(status.map_err(|e| Error::io(format!("waiting for {}", self.program), e))?);
+                    reading.status = Some(status.map_err(|e| Error::io(format!("waiting for {}", self.child.program), e))?);
                     // What it left behind may hold the pipes open.
-                    self.signal(Signal::KILL);
+                    self.child.signal(Signal::KILL);
                     deadlines.finish_within(GRACE_FOR_PIPES);
                 }
                 error = deadlines.reached() => {
@@ -240,7 +204,8 @@ impl Running {
             // Its output is closed: it is about to exit, or never will.
             let until = deadlines.end().unwrap_or_else(|| Instant::now() + GRACE_AFTER_RESULT);
             if let Ok(status) = timeout_at(until.max(Instant::now()), self.child.wait()).await {
-                reading.status = Some(status.map_err(|e| Error::io(format!("waiting for {}", self.program), e))?);
+                reading.status =
+                    Some(status.map_err(|e| Error::io(format!("waiting for {}", self.child.program), e))?);
             }
         }
         Ok(reading)
@@ -248,20 +213,10 @@ impl Running {
 
     /// Makes sure that nothing is left, and says how it went.
     async fn end(mut self, outcome: Result<Reading>) -> Result<()> {
-        if !matches!(&outcome, Ok(Reading { status: Some(_), .. })) {
-            self.terminate().await;
-        }
-        self.signal(Signal::KILL);
-        if let Some(guard) = self.guard.take() {
-            guard.disarm();
-        }
+        self.child.end(matches!(&outcome, Ok(Reading { status: Some(_), .. }))).await;
         tracing::debug!(ok = outcome.is_ok(), "the program has ended");
         let reading = outcome?;
         let (result, status, skipped) = (reading.result, reading.status, reading.skipped);
-        let exited = |status: ExitStatus| match status.code() {
-            Some(code) => format!("exited with code {code}"),
-            None => status.to_string(),
-        };
         let message = match (result, status) {
             // Killed after its result, or an error it has told of: the result stands.
             (Some(_), None) | (Some(false), _) => return Ok(()),
@@ -271,37 +226,8 @@ impl Running {
             (None, Some(status)) => format!("{} without a result{}", exited(status), noise(skipped)),
             (None, None) => format!("closed its output without a result and had to be killed{}", noise(skipped)),
         };
-        let stderr = timeout(GRACE_FOR_PIPES, &mut self.stderr).await;
-        let stderr = stderr.ok().and_then(Result::ok).unwrap_or_default();
-        Err(Error::Process { program: self.program, message, stderr })
+        Err(self.child.failure(message).await)
     }
-
-    async fn terminate(&mut self) {
-        self.signal(Signal::TERM);
-        if timeout(GRACE_AFTER_TERM, self.child.wait()).await.is_err() {
-            self.signal(Signal::KILL);
-            // Nothing survives SIGKILL; this reaps it.
-            let _ = self.child.wait().await;
-        }
-    }
-
-    /// Signals the whole group. That it is gone already is no error.
-    fn signal(&self, signal: Signal) {
-        if let Some(group) = self.group {
-            let _ = kill_process_group(group, signal);
-        }
-    }
-}
-
-/// The arguments without the texts and secrets in them.
-fn shown(args: &[String], secrets: &Secrets) -> Vec<String> {
-    let long = |option: &str| matches!(option, "--system-prompt" | "--json-schema");
-    args.iter()
-        .map(|arg| match arg.split_once('=') {
-            Some((option, text)) if long(option) => format!("{option}=({} bytes)", text.len()),
-            _ => secrets.mask(arg).into_owned(),
-        })
-        .collect()
 }
 
 fn noise(skipped: u64) -> String {
@@ -309,22 +235,4 @@ fn noise(skipped: u64) -> String {
         0 => String::new(),
         n => format!(" ({n} lines of its output were no JSON)"),
     }
-}
-
-/// Reads stderr to its end, so that the program never blocks on it, and keeps
-/// the last of it.
-async fn tail(mut stderr: ChildStderr) -> String {
-    let mut kept = Vec::new();
-    let mut chunk = [0; 4096];
-    while let Ok(n) = stderr.read(&mut chunk).await {
-        if n == 0 {
-            break;
-        }
-        kept.extend_from_slice(&chunk[..n]);
-        if kept.len() > 2 * STDERR_KEPT {
-            kept.drain(..kept.len() - STDERR_KEPT);
-        }
-    }
-    let from = kept.len().saturating_sub(STDERR_KEPT);
-    String::from_utf8_lossy(&kept[from..]).trim().to_owned()
 }

@@ -26,3 +26,4 @@ mod stream;
 mod stream_properties;
 mod transcript;
 mod transcript_properties;
+mod warm;
