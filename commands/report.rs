@@ -203,6 +203,10 @@ impl Context {
 pub(crate) struct NoLedger;
 
 impl LedgerReader for NoLedger {
+    fn generation_of(&self, _: Option<i64>, _: Option<i64>) -> Result<i64> {
+        Ok(0)
+    }
+
     fn rollups(&self, _: &RollupQuery) -> Result<Vec<RollupRow>> {
         Ok(Vec::new())
     }

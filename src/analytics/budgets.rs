@@ -59,7 +59,7 @@ pub struct BudgetStatus {
 }
 
 /// The start and the end of the period that holds `now`.
-fn period(tz: &TimeZone, period: Period, now: i64) -> (i64, i64) {
+pub(super) fn period(tz: &TimeZone, period: Period, now: i64) -> (i64, i64) {
     match period {
         Period::Day => (calendar::midnight(tz, now, 0), calendar::midnight(tz, now, 1)),
         Period::Week => {

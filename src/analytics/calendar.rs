@@ -51,3 +51,13 @@ pub(super) fn hour(tz: &TimeZone, ts: i64) -> i64 {
     let after = at.timestamp().checked_add(Span::new().milliseconds(1)).unwrap_or(Timestamp::MAX);
     tz.preceding(after).next().map_or(start, |change| change.timestamp().as_millisecond())
 }
+
+/// The start of the local hour after the one that starts at `start`.
+pub(super) fn next_hour(tz: &TimeZone, start: i64) -> i64 {
+    const HOUR: i64 = 3_600_000;
+    let at = local(tz, start);
+    let into = i64::from(at.minute()) * 60_000 + i64::from(at.second()) * 1000 + i64::from(at.millisecond());
+    let next = start.saturating_add(HOUR - into);
+    let change = tz.following(at.timestamp()).next().map(|change| change.timestamp().as_millisecond());
+    change.filter(|&change| start < change && change < next).unwrap_or(next)
+}

@@ -97,6 +97,17 @@ impl GroupBy {
         }
     }
 
+    /// When the group after the one that starts at `start` starts.
+    pub(super) fn next_start(self, tz: &TimeZone, start: i64) -> i64 {
+        match self {
+            Self::Hour => calendar::next_hour(tz, start),
+            Self::Week => calendar::midnight(tz, start, 7),
+            // 32 days after the first of a month it is the next one.
+            Self::Month => calendar::month(tz, calendar::midnight(tz, start, 32)),
+            _ => calendar::midnight(tz, start, 1),
+        }
+    }
+
     /// What a group of time is called.
     pub(super) fn name_of(self, tz: &TimeZone, start: i64) -> String {
         let pattern = match self {

@@ -77,6 +77,11 @@ impl Metric {
         matches!(self, Self::Cost | Self::Commands | Self::Tokens | Self::Errors)
     }
 
+    /// Whether it needs the durations of requests.
+    pub(super) const fn is_of_durations(self) -> bool {
+        matches!(self, Self::ResponseTime | Self::ResponseTimeP95 | Self::ResponseTimeP99)
+    }
+
     pub(super) fn value(self, sums: &Sums, mode: CostMode) -> Option<f64> {
         match self {
             // Where nothing has a known cost, the cost is unknown and not 0.

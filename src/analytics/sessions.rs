@@ -4,11 +4,11 @@ use std::cmp::Reverse;
 
 use super::{
     TimeRange,
-    fold::{Scope, rows},
+    fold::{Scope, total},
 };
 use crate::{
     Result,
-    store::{CostMode, Filter, LedgerReader, SessionOrder, SessionQuery, SessionRow, Simulated, Sums},
+    store::{CostMode, Filter, LedgerReader, SessionOrder, SessionQuery, SessionRow, Simulated},
 };
 
 /// With a filter, so many sessions are looked at first for each one asked for.
@@ -88,8 +88,7 @@ fn matching(
         }
         let filter = Filter { session: Some(session.session.clone()), ..query.filter.clone() };
         let scope = Scope { since: None, until: None, filter: &filter, simulated: query.simulated };
-        let mut sums = Sums::default();
-        rows(reader, scope, &mut |row| sums.add(&row.sums()))?;
+        let sums = total(reader, scope)?;
         if sums.first.is_some() {
             session.sums = sums;
             found.push(session);

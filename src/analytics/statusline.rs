@@ -5,11 +5,11 @@ use serde_json::Value;
 
 use super::{
     Block, BlocksQuery, TimeRange, blocks, calendar,
-    fold::{Scope, fold},
+    fold::{Scope, total},
 };
 use crate::{
     Result,
-    store::{Dimension, Filter, LedgerReader, Simulated, Sums},
+    store::{Filter, LedgerReader, Simulated, Sums},
 };
 
 /// A longer name is cut.
@@ -80,8 +80,6 @@ impl Glance {
     /// # Errors
     /// If the ledger cannot be read.
     pub fn read(reader: &dyn LedgerReader, session: Option<&str>, now: i64, tz: &TimeZone) -> Result<Self> {
-        let whole = |_: i64| 0;
-        let mut today = Sums::default();
         let everything = Filter::default();
         let scope = Scope {
             since: Some(calendar::midnight(tz, now, 0)),
@@ -89,17 +87,14 @@ impl Glance {
             filter: &everything,
             simulated: Simulated::Exclude,
         };
-        fold(reader, Dimension::All, scope, &whole, &mut |_, _, sums| today.add(sums))?;
+        let today = total(reader, scope)?;
         let range = TimeRange { since: Some(now), until: Some(now + 1), tz: tz.clone() };
         let query = BlocksQuery { range, filter: Filter::default(), simulated: Simulated::Exclude };
         let block = blocks(reader, &query)?.into_iter().rfind(|block| block.is_active(now));
         let session = session
             .map(|id| {
                 let only = Filter { session: Some(id.to_owned()), ..Filter::default() };
-                let scope = Scope { since: None, until: None, filter: &only, ..scope };
-                let mut sums = Sums::default();
-                fold(reader, Dimension::All, scope, &whole, &mut |_, _, row| sums.add(row))?;
-                Ok::<_, crate::Error>(sums)
+                total(reader, Scope { since: None, until: None, filter: &only, ..scope })
             })
             .transpose()?
             .filter(|sums| sums.first.is_some());

@@ -2,16 +2,16 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet},
 };
 
 use super::{
     GroupBy, GroupOrder, TimeRange, blocks,
-    fold::{Scope, fold, rows},
+    fold::{self, Scope, one, rows},
 };
 use crate::{
     Result,
-    store::{CostMode, Dimension, Filter, LedgerReader, Level, SessionQuery, Simulated, Sums},
+    store::{CostMode, Dimension, Filter, LedgerReader, Level, SessionQuery, Simulated, Sums, SumsQuery},
 };
 
 /// Asks for a summary.
@@ -80,50 +80,59 @@ pub struct Summary {
 /// Sums by the start of a group of time, and by name.
 type Groups = BTreeMap<(i64, String), Sums>;
 
-const fn whole(_: i64) -> i64 {
-    0
-}
-
 /// Summarises a range.
 ///
 /// # Errors
 /// If the ledger cannot be read.
 pub fn summary(reader: &dyn LedgerReader, query: SummaryQuery) -> Result<Summary> {
+    let _moment = reader.snapshot()?;
     let scope = query.scope();
-    let mut totals = Sums::default();
-    let mut groups = Groups::new();
-    if query.by.is_time() {
-        let starts = match query.by {
-            GroupBy::Block => blocks::starts(reader, scope)?,
-            _ => Vec::new(),
-        };
-        let start = |ts: i64| match query.by {
-            GroupBy::Block => starts[..starts.partition_point(|&start| start <= ts)].last().map_or(ts, |&at| at),
-            by => by.start_of(&query.range.tz, ts),
-        };
-        fold(reader, Dimension::All, scope, &start, &mut |group, _, sums| {
-            totals.add(sums);
-            groups.entry((group, String::new())).or_default().add(sums);
-        })?;
-    } else {
-        fold(reader, Dimension::All, scope, &whole, &mut |_, _, sums| totals.add(sums))?;
-        if let Some(dimension) = query.by.dimension() {
-            let mut names: HashMap<String, Sums> = HashMap::new();
-            fold(reader, dimension, scope, &whole, &mut |_, key, sums| match names.get_mut(key) {
-                Some(known) => known.add(sums),
-                None => _ = names.insert(key.to_owned(), sums.clone()),
-            })?;
-            groups.extend(names.into_iter().map(|(name, sums)| ((0, name), sums)));
-        } else {
-            groups = by_session(reader, scope, &totals)?;
-        }
-    }
-    let unpriced_models = match totals.unpriced.get(query.cost) {
-        0 => Vec::new(),
+    let mut questions = vec![scope.sums(Dimension::All)];
+    questions.extend(query.by.dimension().map(|dimension| scope.sums(dimension)));
+    let mut answers = reader.sums(&questions)?.into_iter();
+    let totals = answers.next().into_iter().flatten().next().map(|row| row.sums).unwrap_or_default();
+    let groups = match (answers.next(), query.by) {
+        (Some(rows), _) => rows.into_iter().map(|row| ((0, row.key), row.sums)).collect(),
+        (None, GroupBy::Session) => by_session(reader, scope, &totals)?,
+        (None, _) => by_time(reader, scope, &query, &totals)?,
+    };
+    let unpriced_models = match (totals.unpriced.get(query.cost), query.by) {
+        (0, _) => Vec::new(),
+        (_, GroupBy::Model) => unpriced_of(groups.iter().map(|((_, model), sums)| (model, sums)), query.cost),
         _ => unpriced_models(reader, scope, query.cost)?,
     };
     let groups = arrange(groups, &query);
     Ok(Summary { query, totals, groups, unpriced_models })
+}
+
+/// Groups that follow each other, from the one of the first request to the one
+/// of the last.
+fn by_time(reader: &dyn LedgerReader, scope: Scope<'_>, query: &SummaryQuery, totals: &Sums) -> Result<Groups> {
+    let Some((first, last)) = totals.first.zip(totals.last) else { return Ok(Groups::new()) };
+    let tz = &query.range.tz;
+    let mut starts = match query.by {
+        GroupBy::Block => blocks::starts(reader, scope)?,
+        by => {
+            let mut starts = vec![by.start_of(tz, first)];
+            while let Some(&start) = starts.last()
+                && start <= last
+            {
+                starts.push(by.next_start(tz, start));
+            }
+            starts
+        }
+    };
+    let before_all = starts.partition_point(|&start| start <= first).saturating_sub(1);
+    starts.drain(..before_all);
+    starts.retain(|&start| start <= last);
+    let mut cuts = starts.clone();
+    if let Some(start) = cuts.first_mut() {
+        *start = scope.since.map_or(*start, |since| since.max(*start));
+    }
+    // From the last request on there is nothing.
+    cuts.push(scope.until.map_or(i64::MAX, |until| until.max(last.saturating_add(1))));
+    let rows = one(reader, scope.pieces(cuts))?;
+    Ok(rows.into_iter().map(|row| ((starts[row.piece], String::new()), row.sums)).collect())
 }
 
 /// Sessions that lie in the range whole come from their cells; of the others,
@@ -170,29 +179,44 @@ fn by_session(reader: &dyn LedgerReader, scope: Scope<'_>, totals: &Sums) -> Res
     Ok(groups)
 }
 
+/// The models among some whose requests have no known cost.
+fn unpriced_of<'a>(models: impl Iterator<Item = (&'a String, &'a Sums)>, mode: CostMode) -> Vec<String> {
+    models.filter(|(_, sums)| sums.unpriced.get(mode) > 0).map(|(model, _)| model.clone()).collect()
+}
+
 /// The models of requests whose cost is unknown. Where rollups do not tell
 /// them, the rows of the days that have such requests do.
-fn unpriced_models(reader: &dyn LedgerReader, scope: Scope<'_>, mode: CostMode) -> Result<Vec<String>> {
-    let mut unpriced: BTreeMap<String, i64> = BTreeMap::new();
-    let mut note = |_: i64, model: &str, sums: &Sums| {
-        let n = sums.unpriced.get(mode);
-        if n > 0 {
-            *unpriced.entry(model.to_owned()).or_default() += n;
-        }
+pub(super) fn unpriced_models(reader: &dyn LedgerReader, scope: Scope<'_>, mode: CostMode) -> Result<Vec<String>> {
+    let without_durations = |mut query: SumsQuery| {
+        query.durations = false;
+        query
     };
-    if scope.is_rolled_up(Dimension::Model) {
-        fold(reader, Dimension::Model, scope, &whole, &mut note)?;
-    } else {
-        let mut days: BTreeMap<i64, i64> = BTreeMap::new();
-        fold(reader, Dimension::All, scope, &|ts| Level::Day.start_of(ts), &mut |day, _, sums| {
-            *days.entry(day).or_default() += sums.unpriced.get(mode);
-        })?;
-        for (day, _) in days.into_iter().filter(|(_, n)| *n > 0) {
-            let of_day = scope.between(day, day + Level::Day.millis());
-            fold(reader, Dimension::Model, of_day, &whole, &mut note)?;
-        }
+    if scope.filter.is_empty() {
+        let rows = one(reader, without_durations(scope.sums(Dimension::Model)))?;
+        return Ok(unpriced_of(rows.iter().map(|row| (&row.key, &row.sums)), mode));
     }
-    Ok(unpriced.into_keys().collect())
+    let Some((first, last)) = fold::total(reader, scope).map(|total| total.first.zip(total.last))? else {
+        return Ok(Vec::new());
+    };
+    let days = (first..=last).step_by(Level::Day.millis() as usize).map(|ts| Level::Day.start_of(ts));
+    let mut cuts: Vec<i64> = days.collect();
+    cuts[0] = first;
+    cuts.push(last.saturating_add(1));
+    cuts.dedup();
+    let of_days = one(reader, without_durations(scope.pieces(cuts.clone())))?;
+    let unpriced = of_days.iter().filter(|day| day.sums.unpriced.get(mode) > 0);
+    let questions: Vec<SumsQuery> = unpriced
+        .map(|day| {
+            let mut query = without_durations(scope.sums(Dimension::Model));
+            query.cuts = vec![cuts[day.piece], cuts[day.piece + 1]];
+            query
+        })
+        .collect();
+    let mut found = BTreeSet::new();
+    for rows in reader.sums(&questions)? {
+        found.extend(unpriced_of(rows.iter().map(|row| (&row.key, &row.sums)), mode));
+    }
+    Ok(found.into_iter().collect())
 }
 
 /// Names, sorts and limits groups.

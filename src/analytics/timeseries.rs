@@ -1,17 +1,11 @@
 //! How a range went, bucket by bucket.
 
-use std::collections::BTreeMap;
-
 use jiff::tz::TimeZone;
 
-use super::{
-    Bucket, Metric, calendar,
-    fold::{Scope, fold},
-    statistics,
-};
+use super::{Bucket, Metric, calendar, fold::Scope, statistics};
 use crate::{
     Error, Result,
-    store::{CostMode, Dimension, Filter, LedgerReader, Simulated, Sums},
+    store::{CostMode, Filter, LedgerReader, Simulated, Sums, SumsQuery, SumsRow},
 };
 
 /// More points than this are refused: nobody reads them.
@@ -140,7 +134,7 @@ pub struct TimeSeries {
     pub query: TimeSeriesQuery,
     /// A series a metric, in the order asked for.
     pub series: Vec<Series>,
-    /// What all of it amounts to.
+    /// What all of it amounts to; without durations if no metric is of them.
     pub totals: Sums,
 }
 
@@ -153,9 +147,10 @@ impl TimeSeries {
 }
 
 /// What buckets and all of them together amount to.
-#[derive(Default)]
 struct Buckets {
-    each: BTreeMap<i64, Sums>,
+    period: (i64, i64),
+    starts: Vec<i64>,
+    each: Vec<Sums>,
     total: Sums,
 }
 
@@ -165,55 +160,93 @@ struct Buckets {
 /// # Errors
 /// If the ledger cannot be read, or there would be more than 100,000 buckets.
 pub fn timeseries(reader: &dyn LedgerReader, query: TimeSeriesQuery) -> Result<TimeSeries> {
-    let buckets = read(reader, &query, (query.since, query.until))?;
-    let before = query.compare.then(|| query.previous());
-    let before = before.map(|period| Ok::<_, Error>((period, read(reader, &query, period)?))).transpose()?;
-    let points = |buckets: &Buckets, metric: Metric| -> Vec<(i64, Option<f64>)> {
-        buckets.each.iter().map(|(&start, sums)| (start, metric.value(sums, query.cost))).collect()
-    };
-    let series = query
-        .metrics
-        .iter()
-        .map(|&metric| {
-            let points_now = points(&buckets, metric);
-            let values: Vec<Option<f64>> = points_now.iter().map(|point| point.1).collect();
-            Series {
-                metric,
-                total: metric.value(&buckets.total, query.cost),
-                previous: before.as_ref().map(|((since, until), before)| PreviousPeriod {
-                    since: *since,
-                    until: *until,
-                    points: points(before, metric),
-                    total: metric.value(&before.total, query.cost),
-                }),
-                moving_average: query.moving_average.map(|width| statistics::moving_average(&values, width)),
-                anomalies: query.anomalies.then(|| statistics::anomalies(&values)),
-                points: points_now,
-            }
-        })
-        .collect();
-    Ok(TimeSeries { query, series, totals: buckets.total })
+    let mut periods = vec![empty(&query, (query.since, query.until))?];
+    if query.compare {
+        periods.push(empty(&query, query.previous())?);
+    }
+    let questions: Vec<SumsQuery> = periods.iter().map(|buckets| buckets.question(&query)).collect();
+    for (buckets, rows) in periods.iter_mut().zip(reader.sums(&questions)?) {
+        buckets.fill(rows);
+    }
+    Ok(series(query, &periods))
 }
 
-fn read(reader: &dyn LedgerReader, query: &TimeSeriesQuery, (since, until): (i64, i64)) -> Result<Buckets> {
-    let mut buckets = Buckets::default();
-    let mut start = query.bucket.start_of(&query.tz, since);
-    while start < until {
-        if buckets.each.len() >= MOST_POINTS {
+/// Buckets that nothing is in yet.
+pub(super) fn question(query: &TimeSeriesQuery) -> Result<SumsQuery> {
+    Ok(empty(query, (query.since, query.until))?.question(query))
+}
+
+/// The series of the answer to [`question`].
+pub(super) fn answer(query: TimeSeriesQuery, rows: Vec<SumsRow>) -> Result<TimeSeries> {
+    let mut buckets = empty(&query, (query.since, query.until))?;
+    buckets.fill(rows);
+    Ok(series(query, &[buckets]))
+}
+
+fn empty(query: &TimeSeriesQuery, period: (i64, i64)) -> Result<Buckets> {
+    let mut starts = Vec::new();
+    let mut start = query.bucket.start_of(&query.tz, period.0);
+    while start < period.1 {
+        if starts.len() >= MOST_POINTS {
             return Err(Error::Invalid(format!(
                 "more than {MOST_POINTS} buckets of {}: choose a longer --bucket or a shorter range",
                 query.bucket
             )));
         }
-        buckets.each.insert(start, Sums::default());
+        starts.push(start);
         start = query.bucket.next(&query.tz, start);
     }
-    let scope =
-        Scope { since: Some(since), until: Some(until), filter: &query.filter, simulated: query.simulated };
-    let group = |ts: i64| query.bucket.start_of(&query.tz, ts);
-    fold(reader, Dimension::All, scope, &group, &mut |start, _, sums| {
-        buckets.total.add(sums);
-        buckets.each.entry(start).or_default().add(sums);
-    })?;
-    Ok(buckets)
+    Ok(Buckets { period, each: vec![Sums::default(); starts.len()], starts, total: Sums::default() })
+}
+
+impl Buckets {
+    fn question(&self, query: &TimeSeriesQuery) -> SumsQuery {
+        let (since, until) = self.period;
+        let scope =
+            Scope { since: Some(since), until: Some(until), filter: &query.filter, simulated: query.simulated };
+        let inner = self.starts.iter().skip(1).copied();
+        let cuts = std::iter::once(since).chain(inner).chain([until]).collect();
+        let mut question = scope.pieces(cuts);
+        question.durations = query.metrics.iter().any(|metric| metric.is_of_durations());
+        question
+    }
+
+    fn fill(&mut self, rows: Vec<SumsRow>) {
+        for row in rows {
+            self.total.add(&row.sums);
+            if let Some(bucket) = self.each.get_mut(row.piece) {
+                *bucket = row.sums;
+            }
+        }
+    }
+
+    fn points(&self, metric: Metric, mode: CostMode) -> Vec<(i64, Option<f64>)> {
+        self.starts.iter().zip(&self.each).map(|(&start, sums)| (start, metric.value(sums, mode))).collect()
+    }
+}
+
+/// The series of a period, compared with the one before if that is the second.
+fn series(query: TimeSeriesQuery, periods: &[Buckets]) -> TimeSeries {
+    let mode = query.cost;
+    let of = |metric: Metric, now: &Buckets| {
+        let points = now.points(metric, mode);
+        let values: Vec<Option<f64>> = points.iter().map(|point| point.1).collect();
+        Series {
+            metric,
+            total: metric.value(&now.total, mode),
+            previous: periods.get(1).map(|before| PreviousPeriod {
+                since: before.period.0,
+                until: before.period.1,
+                points: before.points(metric, mode),
+                total: metric.value(&before.total, mode),
+            }),
+            moving_average: query.moving_average.map(|width| statistics::moving_average(&values, width)),
+            anomalies: query.anomalies.then(|| statistics::anomalies(&values)),
+            points,
+        }
+    };
+    let asked = query.metrics.iter();
+    let series = periods.first().map(|now| asked.map(|&metric| of(metric, now)).collect()).unwrap_or_default();
+    let totals = periods.first().map(|now| now.total.clone()).unwrap_or_default();
+    TimeSeries { query, series, totals }
 }

@@ -59,6 +59,27 @@ impl Histogram {
         self.buckets.retain(|own| own.1 != 0);
     }
 
+    /// Adds what [`to_bytes`](Self::to_bytes) wrote, without a copy of it in
+    /// between; says whether the bytes are that.
+    pub(crate) fn add_bytes(&mut self, mut bytes: &[u8]) -> bool {
+        let (mut at, mut bucket) = (0, 0_u16);
+        while !bytes.is_empty() {
+            let distance = take_varint(&mut bytes).and_then(|n| u16::try_from(n).ok());
+            let next = distance.and_then(|distance| bucket.checked_add(distance));
+            let (Some(next), Some(raw)) = (next, take_varint(&mut bytes)) else { return false };
+            bucket = next;
+            let count = ((raw >> 1) as i64) ^ -((raw & 1) as i64);
+            while self.buckets.get(at).is_some_and(|own| own.0 < bucket) {
+                at += 1;
+            }
+            match self.buckets.get_mut(at) {
+                Some(own) if own.0 == bucket => own.1 += count,
+                _ => self.buckets.insert(at, (bucket, count)),
+            }
+        }
+        true
+    }
+
     fn add_bucket(&mut self, bucket: u16, count: i64) {
         match self.buckets.binary_search_by_key(&bucket, |b| b.0) {
             Ok(at) => {
@@ -141,6 +162,11 @@ fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
+    // Most are of one byte.
+    if let [byte @ ..0x80, rest @ ..] = *bytes {
+        *bytes = rest;
+        return Some(u64::from(*byte));
+    }
     let mut value = 0_u64;
     for shift in (0..64).step_by(7) {
         let (&byte, rest) = bytes.split_first()?;

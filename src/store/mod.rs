@@ -14,11 +14,13 @@ mod budget;
 pub(crate) mod files;
 mod histogram;
 mod identity;
+mod pieces;
 mod query;
 mod record;
 mod recorder;
 mod run;
 mod settle;
+mod snapshot;
 mod source;
 pub mod spool;
 mod sqlite;
@@ -31,11 +33,12 @@ pub use budget::{Alert, Budget, Period};
 pub use histogram::Histogram;
 pub use query::{
     Dimension, Filter, Level, RequestRow, RollupQuery, RollupRow, RowKind, RowQuery, RunQuery, SessionOrder,
-    SessionQuery, SessionRow, Simulated, Span,
+    SessionQuery, SessionRow, Simulated, Span, SumsQuery, SumsRow,
 };
 pub use record::{Entry, Record};
 pub use recorder::{Outcome, Recorder, RunStart};
 pub use run::{FoundText, ModelTotal, Run, RunText};
+pub use snapshot::Snapshot;
 pub use source::Source;
 pub use sqlite::{
     SqlAnswer, SqlConsole, SqlValue, SqliteLedger, VIEWS, VerifyReport, View, ViewColumn, size_on_disk,
@@ -48,6 +51,39 @@ use crate::Result;
 
 /// Reading a ledger: all that the analytics know of it.
 pub trait LedgerReader {
+    /// While this is held, all that is read is of one moment. A ledger that
+    /// cannot do that may do without.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    fn snapshot(&self) -> Result<Snapshot<'_>> {
+        Ok(Snapshot::none())
+    }
+
+    /// What requests add up to between times, exactly: to each question its
+    /// sums, in order of piece and key. What nothing belongs to is absent.
+    ///
+    /// All questions are answered together, and should cost little more than
+    /// one. A ledger that keeps no sums may leave this as it is: then single
+    /// rows are added up.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    fn sums(&self, queries: &[SumsQuery]) -> Result<Vec<Vec<SumsRow>>> {
+        queries.iter().map(|query| pieces::from_rows(self, query)).collect()
+    }
+
+    /// A number that changes when a commit changes what answers about the UTC
+    /// days that a range touches may say, budgets included, and stays as it is
+    /// when nothing of it does. Of one ledger, it only grows.
+    ///
+    /// What a session amounts to may change by requests of days before the
+    /// range: who tells of sessions asks with an open start.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    fn generation_of(&self, since: Option<i64>, until: Option<i64>) -> Result<i64>;
+
     /// The cells of one level and dimension in a range, in order of start and
     /// key. Cells without requests are absent.
     ///

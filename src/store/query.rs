@@ -14,11 +14,13 @@ pub enum Level {
     Hour = 1,
     /// A UTC day.
     Day = 2,
+    /// Four weeks, counted from the start of 1970: what a long range is made of.
+    FourWeeks = 4,
 }
 
 impl Level {
     /// All levels, the finest first.
-    pub const ALL: [Self; 3] = [Self::Quarter, Self::Hour, Self::Day];
+    pub const ALL: [Self; 4] = [Self::Quarter, Self::Hour, Self::Day, Self::FourWeeks];
 
     /// The cell's length in milliseconds.
     #[must_use]
@@ -27,6 +29,7 @@ impl Level {
             Self::Quarter => 900_000,
             Self::Hour => 3_600_000,
             Self::Day => 86_400_000,
+            Self::FourWeeks => 28 * 86_400_000,
         }
     }
 
@@ -38,10 +41,11 @@ impl Level {
 }
 
 /// What a rollup is kept per.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Dimension {
     /// Nothing: all requests together (the key is empty).
+    #[default]
     All = 0,
     /// The model.
     Model = 1,
@@ -74,6 +78,25 @@ impl Dimension {
         Self::Tag,
         Self::Branch,
     ];
+
+    /// The values of this dimension that a row counts for.
+    #[must_use]
+    pub fn values(self, row: &RequestRow) -> Vec<&str> {
+        fn one(value: &Option<String>) -> Vec<&str> {
+            vec![value.as_deref().unwrap_or_default()]
+        }
+        match self {
+            Self::All => vec![""],
+            Self::Model => one(&row.model),
+            Self::Project => one(&row.project),
+            Self::Agent => one(&row.agent),
+            Self::Source => vec![&row.source],
+            Self::User => one(&row.user),
+            Self::Host => one(&row.host),
+            Self::Branch => one(&row.branch),
+            Self::Tag => row.tags.iter().map(String::as_str).collect(),
+        }
+    }
 }
 
 /// Whether what the simulated backend did counts.
@@ -84,6 +107,45 @@ pub enum Simulated {
     Exclude,
     /// It does.
     Include,
+}
+
+/// Asks what requests add up to, between each two of a row of times.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SumsQuery {
+    /// Times in ascending order, UTC milliseconds: two for one sum, and one more
+    /// for each further piece of time that is added up by itself. A time belongs
+    /// to the piece that it begins; `i64::MIN` and `i64::MAX` are open ends.
+    pub cuts: Vec<i64>,
+    /// Per which value.
+    pub by: Dimension,
+    /// Which requests count.
+    pub filter: Filter,
+    /// Whether simulated requests count.
+    pub simulated: Simulated,
+    /// Whether durations are summed, too: they take as long as all else.
+    pub durations: bool,
+}
+
+impl SumsQuery {
+    /// Asks what all requests add up to between two times; `None` is an open end.
+    #[must_use]
+    pub fn between(since: Option<i64>, until: Option<i64>) -> Self {
+        let cuts = vec![since.unwrap_or(i64::MIN), until.unwrap_or(i64::MAX)];
+        Self { cuts, durations: true, ..Self::default() }
+    }
+}
+
+/// What the requests of a piece of time and a value add up to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SumsRow {
+    /// The index of the time that the piece begins with.
+    pub piece: usize,
+    /// The dimension's value; empty if unknown, or for [`Dimension::All`].
+    pub key: String,
+    /// The sums.
+    pub sums: Sums,
 }
 
 /// Asks for the rollup cells of one level and dimension.

@@ -52,30 +52,30 @@ fn a_dashboard_is_what_the_reports_say() {
     let engine = Engine::open(&path).unwrap();
     let query = DashboardQuery::new(now(), TimeZone::UTC);
     let board = engine.dashboard(&query).unwrap();
-    assert_eq!(board.range.since.as_deref(), Some("2026-08-08T13:00:00Z"), "whole hours");
+    assert_eq!(board.range.since.as_deref(), Some("2026-08-09T00:00:00Z"), "today and six days");
     assert_eq!(board.bucket, "1h");
 
     let by = |by| engine.summary(SummaryQuery::new(query.range.clone(), by)).unwrap();
     let models = by(GroupBy::Model);
     assert_eq!(board.totals.figures, Figures::of(&models.totals, CostMode::Auto));
-    assert_eq!(board.totals.figures.requests, 169);
+    assert_eq!(board.totals.figures.requests, 158);
     assert!(board.totals.figures.duration_ms.p95.is_some());
     assert_eq!(board.models.len(), 2);
     for (said, group) in board.models.iter().zip(&models.groups) {
         assert_eq!((&said.key, &said.figures), (&group.key, &Figures::of(&group.sums, CostMode::Auto)));
     }
-    assert_eq!(board.projects.iter().map(|project| project.figures.requests).sum::<i64>(), 169);
+    assert_eq!(board.projects.iter().map(|project| project.figures.requests).sum::<i64>(), 158);
 
     let tokens = board.series_of(Metric::Tokens).unwrap();
-    assert_eq!(tokens.points.len(), 169);
+    assert_eq!(tokens.points.len(), 158);
     let sum: f64 = tokens.points.iter().filter_map(|point| point.1).sum();
     assert_eq!(sum as i64, board.totals.figures.total_tokens);
 
-    assert_eq!(board.sessions.len(), 85);
+    assert_eq!(board.sessions.len(), 79);
     assert!(board.sessions.is_sorted_by(|a, b| a.figures.cost_usd >= b.figures.cost_usd));
     assert_eq!(board.sessions[0].branch.as_deref(), Some("main"));
     assert_eq!((board.budgets.len(), board.budgets[0].state.as_str()), (1, "over"));
-    assert_eq!(board.recent_errors.len(), 17);
+    assert_eq!(board.recent_errors.len(), 16);
     assert!(board.recent_errors.is_sorted_by(|a, b| a.at > b.at), "the newest first");
     assert_eq!(board.recent_errors[0].error, "overloaded_error");
 }

@@ -18,6 +18,7 @@ mod guide_memory;
 mod import;
 mod ledger;
 mod ledger_properties;
+mod migrations;
 mod pricing;
 mod process;
 mod recorder;

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    analytics::{BudgetStatus, Figures, Group, Metric, report::iso},
-    store::{Alert, CostMode, RequestRow, SessionRow},
+    analytics::{BudgetStatus, Figures, Metric, report::iso},
+    store::{Alert, CostMode, RequestRow, SessionRow, SumsRow},
 };
 
 /// The `schema` of a dashboard.
@@ -198,8 +198,8 @@ impl Dashboard {
 }
 
 impl DashboardGroup {
-    pub(super) fn of(group: Group, mode: CostMode) -> Self {
-        Self { figures: Figures::of(&group.sums, mode), key: group.key }
+    pub(super) fn of(row: SumsRow, mode: CostMode) -> Self {
+        Self { figures: Figures::of(&row.sums, mode), key: row.key }
     }
 }
 

@@ -11,12 +11,17 @@ pub use self::answer::{
     DashboardSeries, DashboardSession, DashboardTotals, Point,
 };
 use super::{
-    Bucket, Figures, Group, GroupBy, Metric, SummaryQuery, TimeRange, TimeSeriesQuery, budget_status, report::iso,
-    summary, timeseries, zone_name,
+    Bucket, BudgetStatus, Figures, Metric, Series, TimeRange, TimeSeriesQuery, budgets, calendar,
+    fold::{Scope, one},
+    report::iso,
+    timeseries, zone_name,
 };
 use crate::{
     Result,
-    store::{CostMode, LedgerReader, RowQuery, SessionOrder, SessionQuery, Simulated},
+    store::{
+        Budget, CostMode, Dimension, Filter, LedgerReader, RowQuery, SessionOrder, SessionQuery, Simulated,
+        SumsQuery, SumsRow,
+    },
 };
 
 /// What the series of a dashboard show.
@@ -24,7 +29,8 @@ const METRICS: [Metric; 5] =
     [Metric::Cost, Metric::Tokens, Metric::Commands, Metric::SuccessRate, Metric::ResponseTime];
 /// A dashboard has about as many points a series at most, unless a bucket is asked for.
 const POINTS: i64 = 200;
-const DEFAULT_DAYS: i64 = 7;
+/// So many days before today are shown, unless a range is asked for.
+const DAYS_BEFORE: i64 = 6;
 
 /// Asks for a dashboard.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,11 +59,11 @@ pub struct DashboardQuery {
 }
 
 impl DashboardQuery {
-    /// The last seven days, from the start of an hour on.
+    /// Today and the six days before.
     #[must_use]
     pub fn new(now: Timestamp, tz: TimeZone) -> Self {
         let now = now.as_millisecond();
-        let since = Bucket::HOUR.start_of(&tz, now - DEFAULT_DAYS * Bucket::DAY.millis());
+        let since = calendar::midnight(&tz, now, -DAYS_BEFORE);
         Self::of(TimeRange { since: Some(since), until: None, tz }, now)
     }
 
@@ -89,61 +95,88 @@ fn fitting(length: i64) -> Bucket {
     }
 }
 
-/// Draws up a dashboard.
+/// Draws up a dashboard: a fixed number of questions, whatever the range and
+/// however long the history is.
 ///
 /// # Errors
 /// If the ledger cannot be read, or the bucket asked for is too short for the
 /// range.
 pub fn dashboard(reader: &dyn LedgerReader, query: &DashboardQuery) -> Result<Dashboard> {
-    let by = |by: GroupBy| {
-        let mut asked = SummaryQuery::new(query.range.clone(), by);
-        (asked.cost, asked.simulated, asked.limit) = (query.cost, query.simulated, Some(query.groups));
-        summary(reader, asked)
-    };
-    let models = by(GroupBy::Model)?;
-    let projects = by(GroupBy::Project)?;
-    let totals = models.totals;
-    let since = query.range.since.or(totals.first);
-    let until = query.range.until.or_else(|| {
-        let recorded = totals.last.map(|last| last + 1)?;
-        Some(recorded.max(query.now))
-    });
+    let _moment = reader.snapshot()?;
+    let everything = Filter::default();
+    let scope = Scope::of(&query.range, &everything, query.simulated);
+    let (since, until) = ends(reader, query, scope)?;
     let bucket = query
         .bucket
         .unwrap_or_else(|| fitting(until.zip(since).map_or(0, |(until, since)| until.saturating_sub(since))));
-    let series = match since.zip(until) {
-        Some(range) => {
-            let mut asked = TimeSeriesQuery::new(range, query.range.tz.clone(), bucket, METRICS.to_vec());
-            (asked.cost, asked.simulated) = (query.cost, query.simulated);
-            timeseries(reader, asked)?.series
-        }
-        None => Vec::new(),
-    };
-    let groups =
-        |groups: Vec<Group>| groups.into_iter().map(|group| DashboardGroup::of(group, query.cost)).collect();
+    let mut over_time = TimeSeriesQuery::new(
+        (since.unwrap_or(0), until.unwrap_or(0)),
+        query.range.tz.clone(),
+        bucket,
+        METRICS.to_vec(),
+    );
+    (over_time.cost, over_time.simulated) = (query.cost, query.simulated);
+    let at = (query.now, &query.range.tz);
+    let budgets: Vec<BudgetQuestion> =
+        reader.budgets()?.into_iter().map(|budget| BudgetQuestion::of(budget, at, query.simulated)).collect();
+
+    let mut questions =
+        vec![timeseries::question(&over_time)?, scope.sums(Dimension::Model), scope.sums(Dimension::Project)];
+    questions.extend(budgets.iter().map(|budget| budget.question.clone()));
+    let mut answers = reader.sums(&questions)?.into_iter();
+    let over_time = timeseries::answer(over_time, answers.next().unwrap_or_default())?;
+    let models = answers.next().unwrap_or_default();
+    let unpriced = models.iter().filter(|row| row.sums.unpriced.get(query.cost) > 0);
+    let unpriced_models = unpriced.map(|row| row.key.clone()).collect();
+    let projects = answers.next().unwrap_or_default();
+    let budgets = budgets.into_iter().zip(answers.map(Some).chain(std::iter::repeat(None)));
     Ok(Dashboard {
         schema: DASHBOARD_SCHEMA.to_owned(),
         range: DashboardRange { since: since.map(iso), until: until.map(iso), tz: zone_name(&query.range.tz) },
         bucket: bucket.to_string(),
-        totals: DashboardTotals {
-            figures: Figures::of(&totals, query.cost),
-            unpriced_models: models.unpriced_models,
-        },
-        series: series
-            .into_iter()
-            .map(|series| DashboardSeries {
-                metric: series.metric.name().to_owned(),
-                unit: series.metric.unit().to_owned(),
-                points: series.points.into_iter().map(|(at, value)| Point(at, value)).collect(),
-            })
-            .collect(),
-        models: groups(models.groups),
-        projects: groups(projects.groups),
+        totals: DashboardTotals { figures: Figures::of(&over_time.totals, query.cost), unpriced_models },
+        series: over_time.series.into_iter().filter(|series| !series.points.is_empty()).map(shown).collect(),
+        models: costliest(models, query),
+        projects: costliest(projects, query),
         sessions: top_sessions(reader, query)?,
-        budgets: budgets(reader, query)?,
+        budgets: budgets
+            .map(|(budget, rows)| DashboardBudget::from(budget.status(rows.unwrap_or_default(), query)))
+            .collect(),
         alerts: reader.alerts(Some(query.alerts))?.into_iter().map(DashboardAlert::from).collect(),
         recent_errors: recent_errors(reader, query)?,
     })
+}
+
+/// The ends of the range; open ones are those of what was recorded, or now.
+fn ends(
+    reader: &dyn LedgerReader,
+    query: &DashboardQuery,
+    scope: Scope<'_>,
+) -> Result<(Option<i64>, Option<i64>)> {
+    if query.range.since.is_some() && query.range.until.is_some() {
+        return Ok((query.range.since, query.range.until));
+    }
+    let mut question = scope.sums(Dimension::All);
+    question.durations = false;
+    let recorded = one(reader, question)?.into_iter().next().map(|row| row.sums).unwrap_or_default();
+    let since = query.range.since.or(recorded.first);
+    let last = recorded.last.map(|last| last.saturating_add(1));
+    let until = query.range.until.or_else(|| since.map(|since| last.unwrap_or(since).max(query.now).max(since)));
+    Ok((since, until))
+}
+
+fn shown(series: Series) -> DashboardSeries {
+    DashboardSeries {
+        metric: series.metric.name().to_owned(),
+        unit: series.metric.unit().to_owned(),
+        points: series.points.into_iter().map(|(at, value)| Point(at, value)).collect(),
+    }
+}
+
+fn costliest(mut rows: Vec<SumsRow>, query: &DashboardQuery) -> Vec<DashboardGroup> {
+    rows.sort_by_key(|row| Reverse(row.sums.cost.get(query.cost)));
+    rows.truncate(query.groups);
+    rows.into_iter().map(|row| DashboardGroup::of(row, query.cost)).collect()
 }
 
 fn top_sessions(reader: &dyn LedgerReader, query: &DashboardQuery) -> Result<Vec<DashboardSession>> {
@@ -163,10 +196,35 @@ fn top_sessions(reader: &dyn LedgerReader, query: &DashboardQuery) -> Result<Vec
     Ok(found.into_iter().map(|session| DashboardSession::of(session, query.cost)).collect())
 }
 
-fn budgets(reader: &dyn LedgerReader, query: &DashboardQuery) -> Result<Vec<DashboardBudget>> {
-    let at = (query.now, &query.range.tz);
-    let status = |budget| Ok(budget_status(reader, budget, at, query.cost, query.simulated)?.into());
-    reader.budgets()?.into_iter().map(status).collect()
+/// A budget, and what is asked of its period.
+struct BudgetQuestion {
+    budget: Budget,
+    period: (i64, i64),
+    question: SumsQuery,
+}
+
+impl BudgetQuestion {
+    fn of(budget: Budget, (now, tz): (i64, &TimeZone), simulated: Simulated) -> Self {
+        let period = budgets::period(tz, budget.period, now);
+        let mut question = SumsQuery::between(Some(period.0), Some(period.1));
+        question.filter = budget.filter.clone();
+        question.simulated = simulated;
+        question.durations = false;
+        Self { budget, period, question }
+    }
+
+    fn status(self, rows: Vec<SumsRow>, query: &DashboardQuery) -> BudgetStatus {
+        let sums = rows.into_iter().next().map(|row| row.sums).unwrap_or_default();
+        BudgetStatus {
+            budget: self.budget,
+            since: self.period.0,
+            until: self.period.1,
+            now: query.now,
+            sums,
+            unpriced_models: Vec::new(),
+            cost: query.cost,
+        }
+    }
 }
 
 fn recent_errors(reader: &dyn LedgerReader, query: &DashboardQuery) -> Result<Vec<DashboardError>> {

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Row, TransactionBehavior, types::Type};
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::generations;
 use crate::store::{Alert, Budget};
 
 fn record<T: DeserializeOwned>(row: &Row<'_>) -> rusqlite::Result<T> {
@@ -26,13 +27,19 @@ pub(crate) fn alerts(db: &Connection, limit: Option<u32>) -> rusqlite::Result<Ve
         .collect()
 }
 
-pub(crate) fn set(db: &Connection, budget: &Budget) -> rusqlite::Result<()> {
+pub(crate) fn set(db: &mut Connection, budget: &Budget) -> rusqlite::Result<()> {
+    let db = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    generations::changed_beside_days(&db)?;
     db.execute("INSERT OR REPLACE INTO budgets (name, record) VALUES (?1, ?2)", (&budget.name, text(budget)?))?;
-    Ok(())
+    db.commit()
 }
 
-pub(crate) fn remove(db: &Connection, name: &str) -> rusqlite::Result<bool> {
-    Ok(db.execute("DELETE FROM budgets WHERE name = ?1", [name])? > 0)
+pub(crate) fn remove(db: &mut Connection, name: &str) -> rusqlite::Result<bool> {
+    let db = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    generations::changed_beside_days(&db)?;
+    let removed = db.execute("DELETE FROM budgets WHERE name = ?1", [name])? > 0;
+    db.commit()?;
+    Ok(removed)
 }
 
 /// Records crossings, and returns those that were not recorded before. Of a
@@ -50,6 +57,9 @@ pub(crate) fn record_alerts(db: &mut Connection, crossed: &[Alert]) -> rusqlite:
         if written > 0 {
             new.push(alert.clone());
         }
+    }
+    if !new.is_empty() {
+        generations::changed_beside_days(&tx)?;
     }
     tx.commit()?;
     Ok(new)

@@ -7,8 +7,10 @@
 mod anonymous;
 mod budgets;
 mod export;
+mod generations;
 mod groups;
 mod names;
+mod plan;
 mod prune;
 mod read;
 mod reading;
@@ -22,6 +24,7 @@ mod settlement;
 mod sights;
 mod sources;
 mod sql;
+mod sums;
 mod texts;
 mod touched;
 mod verify;
@@ -224,11 +227,11 @@ impl Ledger for SqliteLedger {
     }
 
     fn set_budget(&mut self, budget: &Budget) -> Result<()> {
-        budgets::set(&self.db, budget).map_err(|e| self.error(&e))
+        budgets::set(&mut self.db, budget).map_err(|e| self.error(&e))
     }
 
     fn remove_budget(&mut self, name: &str) -> Result<bool> {
-        budgets::remove(&self.db, name).map_err(|e| self.error(&e))
+        budgets::remove(&mut self.db, name).map_err(|e| self.error(&e))
     }
 
     fn record_alerts(&mut self, crossed: &[Alert]) -> Result<Vec<Alert>> {

@@ -1,6 +1,6 @@
 //! Texts that repeat, kept once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -76,6 +76,51 @@ impl Names {
     /// The id of a name, if there is such a name.
     pub(crate) fn find(&self, db: &Connection, kind: NameKind, value: &str) -> rusqlite::Result<Option<i64>> {
         find(db, kind, value)
+    }
+
+    /// The ids of several names, in one statement for all that were not looked up
+    /// before; `None` for those that there are not.
+    pub(crate) fn find_all(
+        &mut self,
+        db: &Connection,
+        names: &[Option<(NameKind, &str)>],
+    ) -> rusqlite::Result<Vec<Option<i64>>> {
+        let known =
+            |names: &Self, (kind, value): (NameKind, &str)| names.kinds[kind as usize].ids.get(value).copied();
+        let unknown: Vec<(u8, &str)> = names
+            .iter()
+            .flatten()
+            .filter(|name| known(self, **name).is_none())
+            .map(|(kind, value)| (*kind as u8, *value))
+            .collect();
+        if !unknown.is_empty() {
+            let json = serde_json::to_string(&unknown).unwrap_or_default();
+            let mut statement = db.prepare_cached(
+                "SELECT n.kind, n.value, n.id FROM json_each(?1) AS asked CROSS JOIN names AS n \
+                 WHERE n.kind = asked.value ->> 0 AND n.value = asked.value ->> 1",
+            )?;
+            let mut rows = statement.query([json])?;
+            while let Some(row) = rows.next()? {
+                self.kinds[usize::from(row.get::<_, u8>(0)?)].ids.insert(row.get(1)?, row.get(2)?);
+            }
+        }
+        Ok(names.iter().map(|name| name.and_then(|name| known(self, name))).collect())
+    }
+
+    /// Looks up the names with these ids, in one statement for all that are new.
+    pub(crate) fn load(&mut self, db: &Connection, ids: impl Iterator<Item = i64>) -> rusqlite::Result<()> {
+        let unknown: BTreeSet<i64> = ids.filter(|id| *id != 0 && !self.values.contains_key(id)).collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let json = serde_json::to_string(&unknown).unwrap_or_default();
+        let mut statement =
+            db.prepare_cached("SELECT id, value FROM names WHERE id IN (SELECT value FROM json_each(?1))")?;
+        let mut rows = statement.query([json])?;
+        while let Some(row) = rows.next()? {
+            self.values.insert(row.get(0)?, row.get(1)?);
+        }
+        Ok(())
     }
 
     /// The name with this id; empty for 0, which stands for none.

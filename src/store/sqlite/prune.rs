@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use super::{SqliteLedger, groups::Group};
+use super::{SqliteLedger, generations, groups::Group};
 use crate::{
     Result,
     store::{Level, Pruned},
@@ -68,6 +68,7 @@ pub(crate) fn prune(ledger: &mut SqliteLedger, before: i64) -> rusqlite::Result<
     let free = free_bytes(&ledger.db)?;
     // From here on, no run that ended before is settled anew.
     ledger.db.execute("INSERT INTO pruned (before) VALUES (?1)", [before])?;
+    generations::changed_beside_days(&ledger.db)?;
     let mut after = (i64::MIN, 0);
     loop {
         let tx = ledger.db.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -3,18 +3,19 @@
 use rusqlite::params;
 
 use super::{
-    SqliteLedger, budgets, export,
+    SqliteLedger, budgets, export, generations,
     names::NameKind,
     prune,
     rollups::{SUMS, read_sums},
     rows::{COLUMNS, Stored},
-    runs, sessions, sources, texts,
+    runs, sessions, sources, sums, texts,
 };
 use crate::{
     Result,
     store::{
         Alert, Budget, Dimension, Entry, FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow, RowQuery,
-        Run, RunQuery, SessionQuery, SessionRow, Simulated, Source, Span, witness::source_name,
+        Run, RunQuery, SessionQuery, SessionRow, Simulated, Snapshot, Source, Span, SumsQuery, SumsRow,
+        witness::source_name,
     },
 };
 
@@ -27,7 +28,7 @@ pub(super) const fn highest(simulated: Simulated) -> u8 {
 }
 
 /// What the names of a dimension's values are kept as.
-const fn name_kind(dimension: Dimension) -> NameKind {
+pub(super) const fn name_kind(dimension: Dimension) -> NameKind {
     match dimension {
         Dimension::All | Dimension::Model => NameKind::Model,
         Dimension::Project => NameKind::Project,
@@ -41,6 +42,23 @@ const fn name_kind(dimension: Dimension) -> NameKind {
 }
 
 impl LedgerReader for SqliteLedger {
+    fn snapshot(&self) -> Result<Snapshot<'_>> {
+        if !self.db.is_autocommit() {
+            // Within another one, which goes on.
+            return Ok(Snapshot::none());
+        }
+        self.db.execute_batch("BEGIN").map_err(|e| self.error(&e))?;
+        Ok(Snapshot::until(|| _ = self.db.execute_batch("COMMIT")))
+    }
+
+    fn sums(&self, queries: &[SumsQuery]) -> Result<Vec<Vec<SumsRow>>> {
+        sums::read(self, queries)
+    }
+
+    fn generation_of(&self, since: Option<i64>, until: Option<i64>) -> Result<i64> {
+        generations::of(&self.db, since, until).map_err(|e| self.error(&e))
+    }
+
     fn rollups(&self, query: &RollupQuery) -> Result<Vec<RollupRow>> {
         let read = || {
             let Some(key) = self.key(query)? else { return Ok(Vec::new()) };

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rusqlite::{Connection, OptionalExtension, Row, Statement};
 
 use super::{
+    generations,
     names::{NameKind, Names},
     prune,
     rows::Stored,
@@ -22,6 +23,11 @@ pub(crate) struct CellId {
 }
 
 impl CellId {
+    /// Whether it is to be compared with the cells of days rather than with rows.
+    pub(crate) const fn is_made_of_days(&self) -> bool {
+        self.level == Level::FourWeeks as u8
+    }
+
     /// Whether all its rows are there: those of days before `horizon` may be gone.
     pub(crate) const fn is_provable(&self, horizon: i64) -> bool {
         horizon == i64::MIN || (self.level != EVER && self.start >= horizon)
@@ -61,6 +67,8 @@ pub(crate) struct Deltas {
     /// Cells that rows left, and the earliest and latest of their times: if
     /// one of those was the cell's first or last, it must be looked up again.
     shrunk: BTreeMap<CellId, (i64, i64)>,
+    /// Days of the rows that changed.
+    days: BTreeSet<i64>,
 }
 
 pub(crate) const SUMS: &str = "requests, errors, input, output, cache_read, cache_write_5m, cache_write_1h, \
@@ -83,18 +91,45 @@ pub(crate) fn read_sums(row: &Row<'_>, at: usize) -> rusqlite::Result<Sums> {
         unpriced: ByMode { auto: row.get(at + 11)?, calculate: row.get(at + 12)?, display: row.get(at + 13)? },
         first: row.get(at + 14)?,
         last: row.get(at + 15)?,
-        durations: Histogram::from_bytes(durations).ok_or_else(|| {
-            rusqlite::Error::FromSqlConversionFailure(
-                at + 16,
-                rusqlite::types::Type::Blob,
-                "a damaged histogram; run `claude-cli analytics verify --repair`".into(),
-            )
-        })?,
+        durations: Histogram::from_bytes(durations).ok_or_else(|| damaged(at + 16))?,
     })
 }
 
+/// Adds the [`SUMS`] from column `at` on; `NULL` durations were not asked for.
+pub(crate) fn add_sums(sums: &mut Sums, row: &Row<'_>, at: usize) -> rusqlite::Result<()> {
+    sums.requests += row.get::<_, i64>(at)?;
+    sums.errors += row.get::<_, i64>(at + 1)?;
+    sums.input_tokens += row.get::<_, i64>(at + 2)?;
+    sums.output_tokens += row.get::<_, i64>(at + 3)?;
+    sums.cache_read_tokens += row.get::<_, i64>(at + 4)?;
+    sums.cache_write_5m_tokens += row.get::<_, i64>(at + 5)?;
+    sums.cache_write_1h_tokens += row.get::<_, i64>(at + 6)?;
+    sums.web_searches += row.get::<_, i64>(at + 7)?;
+    sums.cost.auto += row.get::<_, i64>(at + 8)?;
+    sums.cost.calculate += row.get::<_, i64>(at + 9)?;
+    sums.cost.display += row.get::<_, i64>(at + 10)?;
+    sums.unpriced.auto += row.get::<_, i64>(at + 11)?;
+    sums.unpriced.calculate += row.get::<_, i64>(at + 12)?;
+    sums.unpriced.display += row.get::<_, i64>(at + 13)?;
+    let (first, last): (Option<i64>, Option<i64>) = (row.get(at + 14)?, row.get(at + 15)?);
+    sums.first = [sums.first, first].into_iter().flatten().min();
+    sums.last = sums.last.max(last);
+    match row.get_ref(at + 16)?.as_blob_or_null()? {
+        Some(durations) if !sums.durations.add_bytes(durations) => Err(damaged(at + 16)),
+        _ => Ok(()),
+    }
+}
+
+fn damaged(column: usize) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(
+        column,
+        rusqlite::types::Type::Blob,
+        "a damaged histogram; run `claude-cli analytics verify --repair`".into(),
+    )
+}
+
 impl Stored {
-    fn sums(&self) -> Sums {
+    pub(crate) fn sums(&self) -> Sums {
         Figures {
             kind: self.kind,
             ts: self.ts,
@@ -184,6 +219,9 @@ impl Deltas {
         before: Option<&Stored>,
         after: Option<&Stored>,
     ) -> rusqlite::Result<()> {
+        for row in before.iter().chain(&after) {
+            self.note_day(row.ts);
+        }
         if let (Some(before), Some(after)) = (before, after)
             && before.counts_like(after)
         {
@@ -210,6 +248,10 @@ impl Deltas {
             self.sums_of(row.in_cells()).add(&row.sums());
         }
         Ok(())
+    }
+
+    fn note_day(&mut self, ts: i64) {
+        self.days.insert(Level::Day.start_of(ts));
     }
 
     fn sums_of(&mut self, kind: Kind) -> &mut Sums {
@@ -241,11 +283,12 @@ impl Deltas {
 
     /// Adds the changes to the table.
     pub(crate) fn write(mut self, db: &Connection, names: &mut Names) -> rusqlite::Result<()> {
+        generations::changed(db, &self.days)?;
         let mut shrunk = std::mem::take(&mut self.shrunk);
         if !shrunk.is_empty() {
             // Where rows are gone, first and last are what they were.
             let horizon = prune::horizon(db)?;
-            shrunk.retain(|id, _| id.is_provable(horizon));
+            shrunk.retain(|id, _| id.is_provable(horizon) || id.is_made_of_days());
         }
         let cells = self.into_cells(db, names)?;
         let mut add = db.prepare_cached(ADD)?;
@@ -283,12 +326,7 @@ fn change_cell(db: &Connection, id: CellId, delta: &Sums, left: Option<(i64, i64
     }
     // Where first and last are not looked up, only what is taken away is left.
     if sums.first.is_none() || (!shrunk && delta.first.is_none() && sums.is_nothing()) {
-        db.prepare_cached(
-            "DELETE FROM rollups WHERE level = ?1 AND dimension = ?2 AND start = ?3 AND name = ?4 \
-                 AND simulated = ?5",
-        )?
-        .execute((id.level, id.dimension, id.start, id.name, id.simulated))?;
-        return Ok(());
+        return delete_cell(db, id);
     }
     write_cell(db, id, &sums)
 }
@@ -312,6 +350,14 @@ const ADD: &str = "INSERT INTO rollups (level, dimension, start, name, simulated
      unpriced_calculated = unpriced_calculated + excluded.unpriced_calculated, \
      unpriced_reported = unpriced_reported + excluded.unpriced_reported, \
      first = min(first, excluded.first), last = max(last, excluded.last)";
+
+pub(crate) fn delete_cell(db: &Connection, id: CellId) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "DELETE FROM rollups WHERE level = ?1 AND dimension = ?2 AND start = ?3 AND name = ?4 AND simulated = ?5",
+    )?
+    .execute((id.level, id.dimension, id.start, id.name, id.simulated))?;
+    Ok(())
+}
 
 pub(crate) fn write_cell(db: &Connection, id: CellId, sums: &Sums) -> rusqlite::Result<()> {
     let mut put = db.prepare_cached(PUT)?;
@@ -360,6 +406,17 @@ fn first_and_last(db: &Connection, id: CellId) -> rusqlite::Result<(Option<i64>,
             .query_row((id.name, id.simulated), |row| Ok((row.get(0)?, row.get(1)?)));
     }
     let level = Level::ALL.into_iter().find(|l| *l as u8 == id.level).unwrap_or(Level::Quarter);
+    if level == Level::FourWeeks {
+        // Its days were written before it.
+        return db
+            .prepare_cached(
+                "SELECT min(first), max(last) FROM rollups WHERE level = 2 AND dimension = ?1 AND start >= ?2 \
+                 AND start < ?3 AND name = ?4 AND simulated = ?5",
+            )?
+            .query_row((id.dimension, id.start, id.start + level.millis(), id.name, id.simulated), |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            });
+    }
     let filter = match Dimension::ALL.into_iter().find(|d| *d as u8 == id.dimension) {
         None | Some(Dimension::All) => "?4 = 0",
         Some(Dimension::Model) => "coalesce(model, 0) = ?4",

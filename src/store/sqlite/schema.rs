@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Step `n` takes a ledger from version `n` to version `n + 1`.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
 -- Every text that repeats: models, projects, sessions, tags, …
 CREATE TABLE names (
@@ -169,10 +169,30 @@ CREATE TABLE pruned (
   before INTEGER NOT NULL
 ) STRICT;
 ",
+    "
+-- What tells that answers about a day may be others now. The row of all of time
+-- (the smallest day there is) has the latest generation.
+CREATE TABLE generations (
+  day        INTEGER PRIMARY KEY,
+  generation INTEGER NOT NULL
+) STRICT;
+
+-- Both orders of sessions, each with what the other one is chosen by.
+DROP INDEX rollups_sessions_last;
+DROP INDEX rollups_sessions_cost;
+CREATE INDEX rollups_sessions_last ON rollups (last, cost_auto) WHERE dimension = 9;
+CREATE INDEX rollups_sessions_cost ON rollups (cost_auto, last) WHERE dimension = 9;
+
+-- Failed requests, the latest of which are told.
+CREATE INDEX requests_errors ON requests (ts) WHERE error IS NOT NULL AND counted = 1;
+",
 ];
 
 /// From this version on, rollups are kept by branch and by session, too.
 const BRANCHES_AND_SESSIONS: usize = 3;
+
+/// From this version on, there are cells of four weeks.
+const FOUR_WEEKS: usize = 4;
 
 /// Why a ledger cannot be brought to this program's version.
 #[derive(Debug, thiserror::Error)]
@@ -212,6 +232,8 @@ pub(crate) fn migrate(db: &mut Connection) -> Result<(), MigrateError> {
     }
     if (1..BRANCHES_AND_SESSIONS).contains(&from) {
         super::verify::rebuild(&tx, &mut super::names::Names::default())?;
+    } else if (1..FOUR_WEEKS).contains(&from) {
+        super::verify::rebuild_from_days(&tx)?;
     }
     tx.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
     tx.commit()?;

@@ -1,0 +1,41 @@
+//! Ledgers of earlier versions are brought up to date as they are opened.
+
+use claude_cli::{
+    analytics::{DashboardQuery, Engine},
+    store::{Dimension, LedgerReader, Level, RollupQuery, Simulated, SqliteLedger},
+};
+
+fn cells(ledger: &SqliteLedger, level: Level) -> Vec<String> {
+    let of = |dimension| RollupQuery {
+        level,
+        dimension,
+        since: i64::MIN,
+        until: i64::MAX,
+        key: None,
+        simulated: Simulated::Include,
+    };
+    let cells = Dimension::ALL.map(|dimension| ledger.rollups(&of(dimension)).unwrap());
+    cells.iter().flatten().map(|cell| format!("{cell:?}")).collect()
+}
+
+#[test]
+fn a_ledger_without_cells_of_four_weeks_gets_them() {
+    let (_folder, path) = crate::dashboard::ledger();
+    let before = SqliteLedger::open(&path).unwrap();
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch(
+        "DELETE FROM rollups WHERE level = 4; DROP TABLE generations; DROP INDEX requests_errors;
+         PRAGMA user_version = 3",
+    )
+    .unwrap();
+    drop(db);
+    // A reader has it done, too.
+    let mut ledger = SqliteLedger::open_read_only(&path).unwrap().unwrap();
+    assert!(!cells(&ledger, Level::FourWeeks).is_empty());
+    assert_eq!(ledger.verify(false).unwrap().problems, Vec::<String>::new());
+    drop(before);
+    let now = "2026-08-15T13:20:00Z".parse().unwrap();
+    let board =
+        Engine::open(&path).unwrap().dashboard(&DashboardQuery::new(now, jiff::tz::TimeZone::UTC)).unwrap();
+    assert_eq!(board.totals.figures.requests, 158);
+}
