@@ -3,6 +3,8 @@
 CARGO ?= cargo
 # The name of a saved benchmark baseline.
 BASELINE ?= main
+# How long `make fuzz` goes on.
+SECONDS ?= 60
 # Where `make install` puts things.
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -14,7 +16,7 @@ CARGO_DEB = $(TARGET_DIR)/tools/bin/cargo-deb
 CARGO_DEB_VERSION = 3.8.0
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint bench bench-stream bench-client bench-import bench-neighbours bench-save bench-compare generate soak release install dist deb macos
+.PHONY: help test lint bench bench-stream bench-client bench-import bench-neighbours bench-save bench-compare fuzz generate soak release install dist deb macos
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -47,6 +49,9 @@ bench-save: ## save a baseline of the stream benchmarks (BASELINE=main)
 
 bench-compare: ## compare the stream benchmarks with a baseline (BASELINE=main)
 	$(CARGO) bench --locked --bench stream -- --baseline $(BASELINE)
+
+fuzz: ## hold the parser against a plain one, over lines as no one writes them (SECONDS=60)
+	cd fuzz && $(CARGO) fuzz run --sanitizer none stream_json -- -max_total_time=$(SECONDS) -max_len=4096
 
 generate: ## rewrite completions and man pages
 	UPDATE_GENERATED=1 $(CARGO) test --locked --test cli generated

@@ -18,7 +18,7 @@ pub(super) fn judge(
     args: &PromptArgs,
 ) -> Vec<Error> {
     let mut wrong = Vec::new();
-    if let (Some(limit), "error_max_budget_usd") = (max_cost, result.subtype.as_str()) {
+    if let (Some(limit), "error_max_budget_usd") = (max_cost, &*result.subtype) {
         wrong.push(Error::OverBudget { spent: result.cost_nanos.unwrap_or(limit), limit });
     }
     if let Err(e) = verdict_after(result, told) {

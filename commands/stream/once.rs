@@ -147,7 +147,7 @@ pub(super) async fn run_once(
     errors.extend(over_budget);
     errors.extend(result.iter().flat_map(|result| judge(result, told.as_deref(), max_cost, args)));
     let error = gravest(errors).map(|error| Secrets::of_environment().mask_error(error));
-    let answer = result.as_ref().and_then(|result| result.result.clone());
+    let answer = result.as_ref().and_then(|result| result.result.as_deref()).map(str::to_owned);
     Ok(Ran { recording: Some(recording), result, answer, error, cut_off, unwritten })
 }
 

@@ -79,7 +79,7 @@ pub(super) fn run(args: &PromptArgs, context: &Context) -> anyhow::Result<ExitCo
     let text = args.log_text.then(|| RunText {
         run: recording.recorder().run_id().to_owned(),
         prompt: String::new(),
-        answer: secrets.mask(result.and_then(|r| r.result).unwrap_or_default().as_str()).into_owned(),
+        answer: secrets.mask(&result.and_then(|r| r.result).unwrap_or_default()).into_owned(),
     });
     let (outcome, record) = recording.finish(error.as_ref(), text);
     record.wait(context);

@@ -107,7 +107,7 @@ impl Collector {
         }
         match event.kind() {
             EventKind::Init(init) => {
-                self.response.session_id.clone_from(&init.session_id);
+                self.response.session_id = init.session_id.as_deref().map(str::to_owned);
                 self.response.model = init.model.as_deref().map(|model| normalize(model).name);
             }
             EventKind::Stream(StreamEvent {
@@ -132,9 +132,9 @@ impl Collector {
             return Ok(self.response);
         };
         verdict_after(result, self.told.as_deref())?;
-        self.response.text = result.result.clone().unwrap_or_default();
+        self.response.text = result.result.as_deref().unwrap_or_default().to_owned();
         if self.response.session_id.is_none() {
-            self.response.session_id.clone_from(&result.session_id);
+            self.response.session_id = result.session_id.as_deref().map(str::to_owned);
         }
         if result.model_usage.is_empty() {
             self.response.usage = result.usage.clone().unwrap_or_default();
@@ -195,7 +195,7 @@ pub fn verdict_after(result: &RunResult, told: Option<&str>) -> Result<()> {
         let api = |kind: &str| Error::Api {
             status: None,
             kind: kind.to_owned(),
-            message: result.result.clone().unwrap_or_default(),
+            message: result.result.as_deref().unwrap_or_default().to_owned(),
             request_id: None,
         };
         match told.map(api).filter(|told| told.is_auth() || told.is_overloaded()) {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     Error, Event, EventKind, Result, Usage,
     pricing::{PriceTable, format_usd, normalize},
-    stream::{ApiEvent, ContentBlock, Delta, MessageParser, StreamEvent, StreamFormat},
+    stream::{ApiEvent, ByteString, ContentBlock, Delta, MessageParser, StreamEvent, StreamFormat, stream_config},
 };
 
 /// Turns one answer's events into `stream-json` lines and adds those that the
@@ -24,13 +24,13 @@ pub(super) struct Translator {
     started: Instant,
     ttft: Option<Duration>,
     request_id: Option<String>,
-    message_id: Option<String>,
+    message_id: Option<ByteString>,
     usage: Usage,
-    stop_reason: Option<String>,
+    stop_reason: Option<ByteString>,
     /// The block being streamed.
     block: Option<ContentBlock>,
-    /// A tool's input, as far as it has come.
-    input: String,
+    /// Its text or input, as far as it has come.
+    grown: String,
     answer: String,
     /// The answer to a JSON schema.
     structured: Option<Value>,
@@ -51,7 +51,7 @@ impl Translator {
             usage: Usage::default(),
             stop_reason: None,
             block: None,
-            input: String::new(),
+            grown: String::with_capacity(stream_config().string_capacity),
             answer: String::new(),
             structured: None,
             complete: false,
@@ -109,13 +109,13 @@ impl Translator {
             ApiEvent::MessageStart(message) => {
                 self.message_id.clone_from(&message.id);
                 if let Some(model) = &message.model {
-                    self.model.clone_from(model);
+                    self.model = model.to_string();
                 }
                 self.usage = message.usage.clone().unwrap_or_default();
             }
             ApiEvent::ContentBlockStart { block, .. } => {
                 self.block = Some(block.clone());
-                self.input.clear();
+                self.grown.clear();
             }
             ApiEvent::ContentBlockDelta { delta, .. } => self.grow(delta),
             ApiEvent::ContentBlockStop { .. } => lines.extend(self.finished_block()),
@@ -127,8 +127,8 @@ impl Translator {
             ApiEvent::Error { kind, message } => {
                 return Err(Error::Api {
                     status: None,
-                    kind: kind.clone(),
-                    message: message.clone(),
+                    kind: kind.to_string(),
+                    message: message.to_string(),
                     request_id: self.request_id.clone(),
                 });
             }
@@ -157,23 +157,27 @@ impl Translator {
         if self.ttft.is_none() && matches!(delta, Delta::Text(t) if !t.is_empty()) {
             self.ttft = Some(self.started.elapsed());
         }
-        match (&mut self.block, delta) {
-            (Some(ContentBlock::Text(text)), Delta::Text(more))
-            | (Some(ContentBlock::Thinking(text)), Delta::Thinking(more)) => text.push_str(more),
-            (Some(ContentBlock::ToolUse { .. }), Delta::InputJson(more)) => self.input.push_str(more),
+        match (&self.block, delta) {
+            (Some(ContentBlock::Text(_)), Delta::Text(more))
+            | (Some(ContentBlock::Thinking(_)), Delta::Thinking(more))
+            | (Some(ContentBlock::ToolUse { .. }), Delta::InputJson(more)) => self.grown.push_str(more),
             _ => {}
         }
     }
 
     fn finished_block(&mut self) -> Option<Event> {
         let block = match self.block.take()? {
+            // A block may begin with a part of its text.
             ContentBlock::Text(text) => {
+                let text = format!("{text}{}", self.grown);
                 self.answer.push_str(&text);
                 json!({ "type": "text", "text": text })
             }
-            ContentBlock::Thinking(thinking) => json!({ "type": "thinking", "thinking": thinking }),
+            ContentBlock::Thinking(begun) => {
+                json!({ "type": "thinking", "thinking": format!("{begun}{}", self.grown) })
+            }
             ContentBlock::ToolUse { id, name, input } => {
-                let input = serde_json::from_str(&self.input).unwrap_or(input);
+                let input = serde_json::from_str(&self.grown).unwrap_or(input);
                 if name == super::api::ANSWER_TOOL {
                     self.answer = input.to_string();
                     self.structured = Some(input.clone());
@@ -253,6 +257,6 @@ fn line(json: &Value) -> Event {
     match MessageParser::new(StreamFormat::StreamJson).parse_bytes(raw.clone()) {
         Ok(Some(event)) => event,
         // An object is always an event.
-        Ok(None) | Err(_) => Event::new(EventKind::Unknown { kind: String::new() }, raw),
+        Ok(None) | Err(_) => Event::new(EventKind::Unknown { kind: ByteString::new() }, raw),
     }
 }

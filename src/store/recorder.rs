@@ -13,7 +13,7 @@ use crate::{
     Error, Event, EventKind, ExitClass, Usage,
     client::kind_of,
     pricing::{self, PriceTable},
-    stream::{ApiEvent, ApiMessage, AssistantMessage, Delta, Retry, RunResult, StreamEvent},
+    stream::{ApiEvent, ApiMessage, AssistantMessage, ByteString, Delta, Retry, RunResult, StreamEvent},
 };
 
 /// The model name that the `claude` program gives its own error messages.
@@ -76,7 +76,7 @@ pub struct Recorder {
     clock: Clock,
     batch: Batch,
     /// The message being streamed, by the tool use it belongs to.
-    open: HashMap<Option<String>, Sight>,
+    open: HashMap<Option<ByteString>, Sight>,
     /// Messages already handed over, by message id: later lines may add to them.
     seen: HashMap<String, Sight>,
     /// When the main conversation's current request went out.
@@ -237,17 +237,17 @@ impl Recorder {
         }
     }
 
-    fn session(&mut self, session: Option<&String>) {
+    fn session(&mut self, session: Option<&ByteString>) {
         if let Some(session) = session
             && self.run.session.is_none()
         {
-            self.run.session = Some(session.clone());
+            self.run.session = Some(session.to_string());
             // Known from here on, so that a killed run can be found by it.
             self.batch.runs.push(self.run.clone());
         }
     }
 
-    fn witness(&self, parent: Option<&String>) -> Witness {
+    fn witness(&self, parent: Option<&ByteString>) -> Witness {
         let agent = if parent.is_some() { "subagent" } else { "main" };
         Witness {
             by: WitnessKind::Run,
@@ -273,7 +273,7 @@ impl Recorder {
                     asked_at: self.asked_at.filter(|_| parent.is_none()),
                 };
                 note(&mut sight.witness, message);
-                sight.witness.request_id.clone_from(&stream.request_id);
+                sight.witness.request_id = owned(stream.request_id.as_ref());
                 if let Some(unfinished) = self.open.insert(parent.clone(), sight) {
                     self.hand_over(unfinished);
                 }
@@ -301,7 +301,7 @@ impl Recorder {
             }
             ApiEvent::Error { kind, .. } => {
                 if let Some(mut sight) = self.open.remove(parent) {
-                    sight.witness.error = Some(kind.clone());
+                    sight.witness.error = Some(kind.to_string());
                     self.hand_over(sight);
                 }
             }
@@ -313,18 +313,18 @@ impl Recorder {
         self.session(line.session_id.as_ref());
         let message = &line.message;
         if line.error.is_some() || message.model.as_deref() == Some(SYNTHETIC) {
-            let kind = line.error.clone().unwrap_or_else(|| "api_error".to_owned());
-            self.failure(kind, None, line.request_id.clone(), line.uuid.clone());
+            let kind = owned(line.error.as_ref()).unwrap_or_else(|| "api_error".to_owned());
+            self.failure(kind, None, owned(line.request_id.as_ref()), owned(line.uuid.as_ref()));
             return;
         }
-        let Some(id) = message.id.clone() else { return };
+        let Some(id) = owned(message.id.as_ref()) else { return };
         let parent = &line.parent_tool_use_id;
         // With partial messages the stream's own events say more.
         if let Some(open) = self.open.get_mut(parent)
             && open.witness.message_id.as_ref() == Some(&id)
         {
             if open.witness.request_id.is_none() {
-                open.witness.request_id.clone_from(&line.request_id);
+                open.witness.request_id = owned(line.request_id.as_ref());
             }
             return;
         }
@@ -332,7 +332,7 @@ impl Recorder {
         let mut sight =
             known.clone().unwrap_or_else(|| Sight { witness: self.witness(parent.as_ref()), asked_at: None });
         if sight.witness.request_id.is_none() {
-            sight.witness.request_id.clone_from(&line.request_id);
+            sight.witness.request_id = owned(line.request_id.as_ref());
         }
         let before = sight.witness.usage.output_tokens;
         if known.is_none() || message.usage.as_ref().is_some_and(|u| u.output_tokens > before) {
@@ -351,8 +351,8 @@ impl Recorder {
     }
 
     fn retry(&mut self, retry: &Retry) {
-        let kind = if retry.error.is_empty() { "api_error".to_owned() } else { retry.error.clone() };
-        self.failure(kind, retry.status, retry.request_id.clone(), retry.uuid.clone());
+        let kind = if retry.error.is_empty() { "api_error".to_owned() } else { retry.error.to_string() };
+        self.failure(kind, retry.status, owned(retry.request_id.as_ref()), owned(retry.uuid.as_ref()));
     }
 
     fn failure(&mut self, kind: String, status: Option<u16>, request_id: Option<String>, uuid: Option<String>) {
@@ -377,7 +377,7 @@ impl Recorder {
         let mut reported = None;
         if let Some(result) = &self.result {
             reported = result.cost_nanos.filter(|_| self.reports_cost);
-            self.run.result_id.clone_from(&result.uuid);
+            self.run.result_id = owned(result.uuid.as_ref());
             self.run.totals = result
                 .model_usage
                 .iter()
@@ -415,7 +415,7 @@ impl Recorder {
 
 /// Takes in a message's ids, model and usage.
 fn note(witness: &mut Witness, message: &ApiMessage) {
-    witness.message_id.clone_from(&message.id);
+    witness.message_id = owned(message.id.as_ref());
     if let Some(model) = &message.model {
         let name = pricing::normalize(model);
         witness.usage.fast |= name.fast;
@@ -426,6 +426,11 @@ fn note(witness: &mut Witness, message: &ApiMessage) {
         witness.usage = usage.clone();
         witness.usage.fast |= fast;
     }
+}
+
+/// A text of its own: what is kept must not keep a stream's buffers.
+fn owned(text: Option<&ByteString>) -> Option<String> {
+    text.map(ByteString::to_string)
 }
 
 fn first_line(text: &str) -> String {

@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::{Event, EventKind, MessageParser, StreamFormat, sse};
+use super::{Event, MessageParser, StreamFormat, parser::text_event, shared::Pool, sse, stream_config};
 use crate::{Error, Result};
 
 /// The longest line a [`Decoder`] takes by default: 64 MiB. Answers that carry
@@ -39,6 +39,7 @@ pub struct Decoder {
     /// Inside a line that was given up for its length.
     skipping: bool,
     sse: sse::Assembler,
+    pool: Pool,
     /// Messages of a JSON document that were parsed and not yet asked for.
     ready: std::collections::VecDeque<Event>,
     finished: bool,
@@ -63,6 +64,7 @@ impl Decoder {
             lines: 0,
             skipping: false,
             sse: sse::Assembler::default(),
+            pool: Pool::new(&stream_config()),
             ready: std::collections::VecDeque::new(),
             finished: false,
         }
@@ -161,8 +163,8 @@ impl Decoder {
         }
     }
 
-    fn parse(&self, line: Bytes) -> Option<Result<Event>> {
-        self.parser.parse_bytes(line).map_err(|e| at_line(e, self.lines)).transpose()
+    fn parse(&mut self, line: Bytes) -> Option<Result<Event>> {
+        self.parser.parse(line, &mut self.pool).map_err(|e| at_line(e, self.lines)).transpose()
     }
 
     /// One complete line, without its end.
@@ -256,10 +258,6 @@ fn incomplete_tail(bytes: &[u8]) -> usize {
             tail[0] >= 0xC0 && std::str::from_utf8(tail).is_err_and(|e| e.error_len().is_none())
         })
         .unwrap_or(0)
-}
-
-fn text_event(bytes: Bytes) -> Event {
-    Event::new(EventKind::Text(String::from_utf8_lossy(&bytes).into_owned()), bytes)
 }
 
 fn at_line(error: Error, line: u64) -> Error {

@@ -1,9 +1,14 @@
 //! Typed events, each with the exact text it was made from.
+//!
+//! The texts within an event share the buffer it was read into: they cost no
+//! allocation of their own, and keep that buffer (64 KiB, as a pipe is read) for as
+//! long as they are kept. Copy what is to be kept for long.
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use serde_json::Value;
 
-use super::Usage;
+use super::{Content, Usage};
 
 /// One message of a stream.
 ///
@@ -87,7 +92,7 @@ pub enum EventKind {
     /// Any other `system` message, by its subtype.
     System {
         /// Such as `status` or `task_started`.
-        subtype: String,
+        subtype: ByteString,
     },
     /// A failed attempt that is being retried (`system` / `api_retry`).
     Retry(Retry),
@@ -100,11 +105,11 @@ pub enum EventKind {
     /// The end of a run, with its totals.
     Result(Box<RunResult>),
     /// Plain text (only from [`StreamFormat::Text`](super::StreamFormat::Text)).
-    Text(String),
+    Text(ByteString),
     /// A type this crate does not know.
     Unknown {
         /// The value of its `type` field; empty if it has none.
-        kind: String,
+        kind: ByteString,
     },
 }
 
@@ -113,15 +118,15 @@ pub enum EventKind {
 #[non_exhaustive]
 pub struct Init {
     /// The session's id.
-    pub session_id: Option<String>,
+    pub session_id: Option<ByteString>,
     /// The model, as the program names it (may carry `[1m]`).
-    pub model: Option<String>,
+    pub model: Option<ByteString>,
     /// Working directory.
-    pub cwd: Option<String>,
+    pub cwd: Option<ByteString>,
     /// The names of the tools that may be used.
-    pub tools: Vec<String>,
+    pub tools: Vec<ByteString>,
     /// Version of the `claude` program.
-    pub version: Option<String>,
+    pub version: Option<ByteString>,
 }
 
 /// A failed attempt that is being retried.
@@ -133,15 +138,15 @@ pub struct Retry {
     /// HTTP status, if there was one.
     pub status: Option<u16>,
     /// The error's kind, such as `overloaded_error`.
-    pub error: String,
+    pub error: ByteString,
     /// How long the retry waits, in milliseconds.
     pub delay_ms: u64,
     /// The failed request's id, if the server gave one.
-    pub request_id: Option<String>,
+    pub request_id: Option<ByteString>,
     /// The session.
-    pub session_id: Option<String>,
+    pub session_id: Option<ByteString>,
     /// This message's own id.
-    pub uuid: Option<String>,
+    pub uuid: Option<ByteString>,
 }
 
 /// A raw Messages API event, alone or wrapped in a `stream_event` line.
@@ -151,11 +156,11 @@ pub struct StreamEvent {
     /// The API's event.
     pub event: ApiEvent,
     /// The session, if the line names one.
-    pub session_id: Option<String>,
+    pub session_id: Option<ByteString>,
     /// The tool use this belongs to: set for subagents.
-    pub parent_tool_use_id: Option<String>,
+    pub parent_tool_use_id: Option<ByteString>,
     /// The API request's id, if known.
-    pub request_id: Option<String>,
+    pub request_id: Option<ByteString>,
 }
 
 impl StreamEvent {
@@ -194,7 +199,7 @@ pub enum ApiEvent {
     /// The message's stop reason and final usage.
     MessageDelta {
         /// Why it stopped.
-        stop_reason: Option<String>,
+        stop_reason: Option<ByteString>,
         /// Final counts. `None` means that a count is not repeated here.
         usage: FinalUsage,
     },
@@ -205,14 +210,14 @@ pub enum ApiEvent {
     /// The stream failed in the middle.
     Error {
         /// Such as `overloaded_error`.
-        kind: String,
+        kind: ByteString,
         /// The API's own words.
-        message: String,
+        message: ByteString,
     },
     /// A type this crate does not know.
     Unknown {
         /// The value of its `type` field.
-        kind: String,
+        kind: ByteString,
     },
 }
 
@@ -231,15 +236,15 @@ pub struct FinalUsage {
 #[non_exhaustive]
 pub struct ApiMessage {
     /// `msg_…`.
-    pub id: Option<String>,
+    pub id: Option<ByteString>,
     /// The model that answered.
-    pub model: Option<String>,
+    pub model: Option<ByteString>,
     /// Content blocks.
-    pub content: Vec<ContentBlock>,
+    pub content: Content,
     /// Usage, if given; output counts are a snapshot while streaming.
     pub usage: Option<Usage>,
     /// Why it stopped.
-    pub stop_reason: Option<String>,
+    pub stop_reason: Option<ByteString>,
 }
 
 /// A piece of a content block.
@@ -247,13 +252,13 @@ pub struct ApiMessage {
 #[non_exhaustive]
 pub enum Delta {
     /// Answer text.
-    Text(String),
+    Text(ByteString),
     /// Thinking.
-    Thinking(String),
+    Thinking(ByteString),
     /// A piece of a tool's JSON input.
-    InputJson(String),
+    InputJson(ByteString),
     /// Any other kind, by its `type`.
-    Unknown(String),
+    Unknown(ByteString),
 }
 
 /// A block of a message's content.
@@ -261,27 +266,27 @@ pub enum Delta {
 #[non_exhaustive]
 pub enum ContentBlock {
     /// Text.
-    Text(String),
+    Text(ByteString),
     /// Thinking.
-    Thinking(String),
+    Thinking(ByteString),
     /// The model calls a tool.
     ToolUse {
         /// `toolu_…`.
-        id: String,
+        id: ByteString,
         /// The tool.
-        name: String,
+        name: ByteString,
         /// Its input.
         input: Value,
     },
     /// A tool's answer.
     ToolResult {
         /// The call it answers.
-        tool_use_id: String,
+        tool_use_id: ByteString,
         /// Whether the tool failed.
         is_error: bool,
     },
     /// Any other kind, by its `type`.
-    Unknown(String),
+    Unknown(ByteString),
 }
 
 /// An `assistant` line.
@@ -291,15 +296,15 @@ pub struct AssistantMessage {
     /// The API message, with one content block a line.
     pub message: ApiMessage,
     /// The session.
-    pub session_id: Option<String>,
+    pub session_id: Option<ByteString>,
     /// The tool use this belongs to: set for subagents.
-    pub parent_tool_use_id: Option<String>,
+    pub parent_tool_use_id: Option<ByteString>,
     /// The API request's id.
-    pub request_id: Option<String>,
+    pub request_id: Option<ByteString>,
     /// This line's own id.
-    pub uuid: Option<String>,
+    pub uuid: Option<ByteString>,
     /// The kind of API error this line reports instead of an answer.
-    pub error: Option<String>,
+    pub error: Option<ByteString>,
 }
 
 /// A `user` line.
@@ -307,11 +312,11 @@ pub struct AssistantMessage {
 #[non_exhaustive]
 pub struct UserMessage {
     /// Content blocks.
-    pub content: Vec<ContentBlock>,
+    pub content: Content,
     /// The session.
-    pub session_id: Option<String>,
+    pub session_id: Option<ByteString>,
     /// The tool use this belongs to: set for subagents.
-    pub parent_tool_use_id: Option<String>,
+    pub parent_tool_use_id: Option<ByteString>,
 }
 
 /// The `result` line that ends a run.
@@ -319,15 +324,15 @@ pub struct UserMessage {
 #[non_exhaustive]
 pub struct RunResult {
     /// Such as `success` or `error_max_turns`.
-    pub subtype: String,
+    pub subtype: ByteString,
     /// Whether the run failed, whatever the subtype says.
     pub is_error: bool,
     /// HTTP status of the API error that ended it.
     pub api_error_status: Option<u16>,
     /// The answer, or the error's text.
-    pub result: Option<String>,
+    pub result: Option<ByteString>,
     /// The session.
-    pub session_id: Option<String>,
+    pub session_id: Option<ByteString>,
     /// Wall-clock milliseconds, by the program's own clock.
     pub duration_ms: Option<u64>,
     /// Time to first token in milliseconds, by the program's own clock.
@@ -345,9 +350,9 @@ pub struct RunResult {
     /// The answer to a JSON schema, where one was asked for.
     pub structured_output: Option<Value>,
     /// Why the last message stopped.
-    pub stop_reason: Option<String>,
+    pub stop_reason: Option<ByteString>,
     /// This line's own id.
-    pub uuid: Option<String>,
+    pub uuid: Option<ByteString>,
 }
 
 /// A model's totals in a [`RunResult`].
@@ -355,7 +360,7 @@ pub struct RunResult {
 #[non_exhaustive]
 pub struct ModelUsage {
     /// The model, as the program names it (may carry `[1m]`).
-    pub model: String,
+    pub model: ByteString,
     /// Counts; cache writes are not split by lifetime and stand under 5 minutes.
     pub usage: Usage,
     /// Reported cost in nano-dollars.

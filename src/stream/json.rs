@@ -3,7 +3,7 @@
 //! A [`Cursor`] walks over bytes and allocates nothing. What it skips it only
 //! walks over, strings and brackets in mind: bytes there that are not UTF-8, or
 //! numbers that are none, do no harm. Where members repeat, the last one counts,
-//! as in JavaScript.
+//! as in JavaScript. [`strict`](super::strict) is for where it matters.
 
 use std::borrow::Cow;
 

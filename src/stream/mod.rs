@@ -11,22 +11,29 @@
 
 mod channel;
 mod config;
+mod content;
 mod decoder;
 mod event;
 mod health;
 #[cfg_attr(not(feature = "analytics"), allow(dead_code, reason = "transcripts need more of it"))]
 pub(crate) mod json;
+mod message;
 mod monitor;
 mod parser;
 #[cfg_attr(not(feature = "analytics"), allow(dead_code, reason = "transcripts need more of it"))]
 pub(crate) mod read_usage;
+mod result;
+mod shared;
 mod sizing;
 mod sse;
+mod strict;
 mod usage;
-mod wire;
 
+/// A text that shares the buffer it was read into; it is used as a `&str` is.
+pub use bytestring::ByteString;
 pub use channel::{Closed, Receiver, Sender, channel};
 pub use config::{StreamConfig, StreamConfigBuilder, set_stream_config, stream_config};
+pub use content::Content;
 pub use decoder::{DEFAULT_LINE_LIMIT, Decoder};
 pub use event::{
     ApiEvent, ApiMessage, AssistantMessage, ContentBlock, Delta, Event, EventKind, FinalUsage, Init, ModelUsage,

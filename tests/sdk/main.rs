@@ -25,6 +25,7 @@ mod recorder;
 mod simulate;
 mod stream;
 mod stream_properties;
+mod stream_reference;
 mod transcript;
 mod transcript_properties;
 mod warm;

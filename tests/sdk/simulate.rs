@@ -62,7 +62,7 @@ async fn stream(server: &Server, body: &Value) -> (Vec<ApiEvent>, bool) {
 
 fn text(events: &[ApiEvent]) -> String {
     let pieces = events.iter().filter_map(|event| match event {
-        ApiEvent::ContentBlockDelta { delta: Delta::Text(text), .. } => Some(text.as_str()),
+        ApiEvent::ContentBlockDelta { delta: Delta::Text(text), .. } => Some(&**text),
         _ => None,
     });
     pieces.collect()
@@ -98,7 +98,10 @@ async fn an_answer_is_streamed_as_the_api_does() {
             _ => None,
         })
         .collect();
-    assert_eq!(starts, [(0, ContentBlock::Thinking(String::new())), (1, ContentBlock::Text(String::new()))]);
+    assert_eq!(
+        starts,
+        [(0, ContentBlock::Thinking(String::new().into())), (1, ContentBlock::Text(String::new().into()))]
+    );
     let [.., ApiEvent::MessageDelta { stop_reason, usage }, ApiEvent::MessageStop] = &events[..] else {
         panic!("{events:?}")
     };
@@ -158,7 +161,7 @@ async fn tools_are_called_in_turn_and_only_if_they_are_offered() {
         let input: String = events
             .iter()
             .filter_map(|event| match event {
-                ApiEvent::ContentBlockDelta { delta: Delta::InputJson(json), .. } => Some(json.as_str()),
+                ApiEvent::ContentBlockDelta { delta: Delta::InputJson(json), .. } => Some(&**json),
                 _ => None,
             })
             .collect();

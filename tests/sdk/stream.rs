@@ -2,7 +2,7 @@
 
 use claude_cli::{
     Error, Event, EventKind, MessageParser, StreamFormat,
-    stream::{ApiEvent, ContentBlock, Decoder, Delta, StreamEvent},
+    stream::{ApiEvent, ByteString, ContentBlock, Decoder, Delta, StreamEvent},
 };
 
 pub(crate) const RUN: &str = include_str!("../data/run.jsonl");
@@ -41,7 +41,7 @@ fn a_run_is_decoded_line_by_line() {
     assert_eq!(events[4].text_delta(), Some("Grüße"));
     let EventKind::Assistant(message) = events[5].kind() else { panic!("{:?}", events[5]) };
     assert_eq!(message.request_id.as_deref(), Some("req_0001"));
-    assert_eq!(message.message.content, [ContentBlock::Text("Grüße".into())]);
+    assert_eq!(message.message.content.blocks(), [ContentBlock::Text("Grüße".into())]);
     let EventKind::Stream(StreamEvent { event: ApiEvent::MessageDelta { usage, .. }, .. }) = events[7].kind()
     else {
         panic!("{:?}", events[7])
@@ -65,7 +65,7 @@ fn what_is_unknown_is_kept() {
         panic!()
     };
     assert_eq!(stream.event, ApiEvent::Unknown { kind: "new_thing".into() });
-    assert_eq!(parse(r#"{"no":"type"}"#), EventKind::Unknown { kind: String::new() });
+    assert_eq!(parse(r#"{"no":"type"}"#), EventKind::Unknown { kind: ByteString::new() });
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn usage_knows_splits_modifiers_and_advisors() {
 #[test]
 fn the_first_sdks_flat_message_is_understood() {
     let EventKind::Assistant(line) = parse(r#"{"type":"Assistant","content":"Test"}"#) else { panic!() };
-    assert_eq!(line.message.content, [ContentBlock::Text("Test".into())]);
+    assert_eq!(line.message.content.blocks(), [ContentBlock::Text("Test".into())]);
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn server_sent_events_end_at_blank_lines_however_they_are_written() {
 #[test]
 fn text_is_passed_on_as_it_comes_and_never_cut_within_a_character() {
     let events = decode(StreamFormat::Text, &[b"no newline", b" caf\xC3", b"\xA9 \xFF!", b"\xE2\x82"]);
-    let texts: Vec<String> = events
+    let texts: Vec<ByteString> = events
         .into_iter()
         .map(|event| match event.unwrap().into_kind() {
             EventKind::Text(text) => text,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::stream::{RUN, decode};
 
-fn any_json() -> impl Strategy<Value = Value> {
+pub(crate) fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -136,7 +136,7 @@ proptest! {
         let EventKind::Stream(StreamEvent { event: api, session_id, parent_tool_use_id, .. }) = event.kind() else {
             panic!("{event:?}")
         };
-        let delta = Delta::Text(line["event"]["delta"]["text"].as_str().unwrap().to_owned());
+        let delta = Delta::Text(line["event"]["delta"]["text"].as_str().unwrap().into());
         prop_assert_eq!(api, &ApiEvent::ContentBlockDelta { index, delta });
         prop_assert_eq!(session_id.as_deref(), line["session_id"].as_str());
         prop_assert_eq!(parent_tool_use_id.as_deref(), line["parent_tool_use_id"].as_str());

@@ -19,7 +19,7 @@ use crate::{
         child::{ChildProcess, GRACE_FOR_PIPES, exited},
         limits::Deadlines,
     },
-    stream::{ApiEvent, ContentBlock, Decoder, RunResult, StreamEvent},
+    stream::{ApiEvent, ByteString, ContentBlock, Decoder, RunResult, StreamEvent},
 };
 
 /// How long it may take to begin a new conversation; it takes some 10 ms.
@@ -60,8 +60,8 @@ pub(super) struct WarmProcess {
     decoder: Decoder,
     totals: Totals,
     /// The session that was begun for the next prompt.
-    session: Option<String>,
-    sessions: HashSet<String>,
+    session: Option<ByteString>,
+    sessions: HashSet<ByteString>,
     prompts: u32,
     doubtful: bool,
     has_exited: bool,
@@ -181,7 +181,7 @@ impl WarmProcess {
                 let event = next.map_err(|_| "it said something unexpected")?;
                 match event.kind() {
                     EventKind::Init(init) => begun.clone_from(&init.session_id),
-                    EventKind::System { subtype } if EXPECTED.contains(&subtype.as_str()) => {}
+                    EventKind::System { subtype } if EXPECTED.contains(&&**subtype) => {}
                     EventKind::Assistant(line) if line.message.model.as_deref() == Some("<synthetic>") => {}
                     EventKind::User(_) => {}
                     EventKind::Result(result) => return self.begun(begun, result),
@@ -195,7 +195,7 @@ impl WarmProcess {
         }
     }
 
-    fn begun(&mut self, begun: Option<String>, result: &RunResult) -> std::result::Result<(), &'static str> {
+    fn begun(&mut self, begun: Option<ByteString>, result: &RunResult) -> std::result::Result<(), &'static str> {
         match begun {
             _ if result.is_error || result.num_turns.unwrap_or(0) > 0 => Err("it took the command for a prompt"),
             Some(session) if result.session_id.as_ref() != Some(&session) => Err("it names two sessions"),
@@ -220,7 +220,8 @@ impl WarmProcess {
         if self.session.is_none() && !self.was_used() {
             self.session = Some(session.clone());
         }
-        self.sessions.insert(session.clone());
+        // A text of its own: it is kept for longer than the buffer it came in.
+        self.sessions.insert(ByteString::from(&**session));
         self.session.as_ref() == Some(session)
     }
 
@@ -229,11 +230,11 @@ impl WarmProcess {
         let is_tool =
             |block: &ContentBlock| matches!(block, ContentBlock::ToolUse { name, .. } if name != ANSWER_TOOL);
         self.doubtful |= match event.kind() {
-            EventKind::Assistant(line) => line.message.content.iter().any(is_tool),
+            EventKind::Assistant(line) => line.message.content.blocks().iter().any(is_tool),
             EventKind::Stream(StreamEvent { event: ApiEvent::ContentBlockStart { block, .. }, .. }) => {
                 is_tool(block)
             }
-            EventKind::System { subtype } => !EXPECTED.contains(&subtype.as_str()),
+            EventKind::System { subtype } => !EXPECTED.contains(&&**subtype),
             EventKind::Result(result) => result.is_error || result.permission_denials > 0,
             EventKind::Unknown { .. } | EventKind::Text(_) => true,
             _ => false,

@@ -156,8 +156,9 @@ mod tests {
     fn spent(event: &Event) -> (Option<i64>, Vec<Model>) {
         let EventKind::Result(result) = event.kind() else { panic!("{event:?}") };
         let models = result.model_usage.iter();
-        let models =
-            models.map(|m| (m.model.clone(), m.usage.input_tokens, m.usage.output_tokens, m.cost_nanos)).collect();
+        let models = models
+            .map(|m| (m.model.to_string(), m.usage.input_tokens, m.usage.output_tokens, m.cost_nanos))
+            .collect();
         (result.cost_nanos, models)
     }
 

@@ -1,0 +1,69 @@
+//! Texts that share the buffer they were read into.
+
+use bytes::{Bytes, BytesMut};
+use bytestring::ByteString;
+
+use super::{
+    StreamConfig,
+    strict::{Text, Value},
+};
+
+/// A text if the bytes are UTF-8.
+pub(super) fn text(bytes: Bytes) -> Result<ByteString, Bytes> {
+    if simdutf8::basic::from_utf8(&bytes).is_err() {
+        return Err(bytes);
+    }
+    // SAFETY: the bytes were just found to be UTF-8, and `Bytes` never change.
+    Ok(unsafe { ByteString::from_bytes_unchecked(bytes) })
+}
+
+/// Where texts with escapes are decoded to: many of them share one allocation.
+#[derive(Debug)]
+pub(super) struct Pool {
+    buffer: BytesMut,
+    /// Set aside at a time.
+    chunk: usize,
+}
+
+impl Pool {
+    /// A pool that sets aside what the settings say, once there is need of it.
+    pub(super) fn new(config: &StreamConfig) -> Self {
+        Self { buffer: BytesMut::new(), chunk: config.string_capacity }
+    }
+
+    /// A pool that sets aside just what is needed.
+    pub(super) fn none() -> Self {
+        Self { buffer: BytesMut::new(), chunk: 0 }
+    }
+
+    fn decode(&mut self, text: Text<'_>) -> ByteString {
+        if self.buffer.capacity() < text.raw.len() {
+            self.buffer.reserve(self.chunk.max(text.raw.len()));
+        }
+        text.decode_into(|part| self.buffer.extend_from_slice(part));
+        self::text(self.buffer.split().freeze()).unwrap_or_default()
+    }
+}
+
+/// What the texts of one message are made from: its own bytes, or where those
+/// hold escapes, the pool.
+pub(super) struct Source<'a> {
+    pub(super) line: &'a ByteString,
+    pub(super) pool: &'a mut Pool,
+}
+
+impl Source<'_> {
+    /// A text; anything else is as good as absent.
+    pub(super) fn text(&mut self, value: Value<'_>) -> Option<ByteString> {
+        match value {
+            Value::Text(text) if text.escaped => Some(self.pool.decode(text)),
+            Value::Text(text) => Some(self.line.slice_ref(text.raw)),
+            _ => None,
+        }
+    }
+
+    /// A text that is not empty.
+    pub(super) fn word(&mut self, value: Value<'_>) -> Option<ByteString> {
+        self.text(value).filter(|text| !text.is_empty())
+    }
+}
