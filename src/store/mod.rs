@@ -44,7 +44,7 @@ pub use sqlite::{
     SqlAnswer, SqlConsole, SqlValue, SqliteLedger, VIEWS, VerifyReport, View, ViewColumn, size_on_disk,
 };
 pub use sums::{ByMode, CostMode, Sums};
-pub use witness::{Batch, Witness, WitnessKind};
+pub use witness::{Batch, Name, Witness, WitnessKind};
 pub use writer::{Closed, Writer};
 
 use crate::Result;

@@ -252,12 +252,12 @@ impl Recorder {
         Witness {
             by: WitnessKind::Run,
             ts: self.clock.now(),
-            session: self.run.session.clone(),
+            session: self.run.session.as_deref().map(Into::into),
             run: Some(self.run.id.clone()),
-            project: self.run.project.clone(),
-            user: self.run.user.clone(),
-            host: self.run.host.clone(),
-            agent: Some(agent.to_owned()),
+            project: self.run.project.as_deref().map(Into::into),
+            user: self.run.user.as_deref().map(Into::into),
+            host: self.run.host.as_deref().map(Into::into),
+            agent: Some(agent.into()),
             tags: self.run.tags.clone(),
             simulated: self.run.simulated,
             ..Witness::default()
@@ -419,7 +419,7 @@ fn note(witness: &mut Witness, message: &ApiMessage) {
     if let Some(model) = &message.model {
         let name = pricing::normalize(model);
         witness.usage.fast |= name.fast;
-        witness.model = Some(name.name);
+        witness.model = Some(name.name.into());
     }
     if let Some(usage) = &message.usage {
         let fast = witness.usage.fast;

@@ -10,6 +10,7 @@ mod analytics;
 mod analytics_blocks;
 mod api;
 mod backpressure;
+mod bulk;
 mod cache;
 mod channel;
 mod dashboard;

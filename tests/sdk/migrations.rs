@@ -25,6 +25,7 @@ fn a_ledger_without_cells_of_four_weeks_gets_them() {
     let db = rusqlite::Connection::open(&path).unwrap();
     db.execute_batch(
         "DELETE FROM rollups WHERE level = 4; DROP TABLE generations; DROP INDEX requests_errors;
+         DROP TABLE unkeyed;
          PRAGMA user_version = 3",
     )
     .unwrap();
