@@ -62,13 +62,16 @@ pub(crate) const ENVIRONMENT: [Entry; 17] = [
     ("CLICOLOR_FORCE", "If it is set and not 0, there is colour also where there is no terminal."),
     ("COLUMNS", "The width of tables, if it is not that of the terminal."),
     ("TZ", "The time zone, unless --tz names one."),
-    ("XDG_CONFIG_HOME, XDG_DATA_HOME", "Where the files below are; ~/.config and ~/.local/share if unset."),
+    (
+        "XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_CACHE_HOME",
+        "Where the files below are; ~/.config, ~/.local/share and ~/.cache if unset.",
+    ),
     ("VISUAL, EDITOR", "What `config edit` opens the config file with."),
     ("PATH", "Where claude and the commands of others, claude-cli-NAME, are looked for."),
 ];
 
 /// The files that are read or written.
-pub(crate) const FILES: [Entry; 5] = [
+pub(crate) const FILES: [Entry; 6] = [
     (
         "$XDG_DATA_HOME/claude-cli/ledger.db",
         "The ledger, an SQLite file, with ledger.db-wal and ledger.db-shm while it is open.",
@@ -80,6 +83,10 @@ pub(crate) const FILES: [Entry; 5] = [
     (
         "$XDG_CONFIG_HOME/claude-cli/config.toml",
         "Defaults of options, and names for models; see claude-cli-config(1).",
+    ),
+    (
+        "$XDG_CACHE_HOME/claude-cli/cache.db",
+        "Answers that took long, kept for the next time; it can be deleted at any time.",
     ),
     ("$XDG_CONFIG_HOME/claude-cli/templates/NAME.md", "Templates, for --template NAME."),
     (
@@ -164,6 +171,13 @@ pub(crate) fn examples(command: &str) -> &'static [Entry] {
                 "A picture of the week.",
             ),
         ],
+        "cache" => &[
+            (
+                "claude-cli analytics cache stats",
+                "What is kept, how often it was of use, and the time that saved.",
+            ),
+            ("claude-cli analytics cache clear --kind summary", "Forget what is kept of summaries."),
+        ],
         "simulate" => &[(
             "claude-cli simulate --echo --log requests.jsonl",
             "Prints the address to put into ANTHROPIC_BASE_URL, and answers with what it was asked.",
@@ -227,6 +241,7 @@ mod tests {
             "sql",
             "prune",
             "timeseries",
+            "cache",
             "simulate",
             "config",
             "completions",

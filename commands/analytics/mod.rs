@@ -3,6 +3,7 @@
 mod alerts;
 mod blocks;
 mod budget;
+mod cache;
 mod export;
 mod prune;
 mod reprice;
@@ -45,6 +46,9 @@ pub(crate) enum Command {
     /// Write the ledger's rows, for other programs and other ledgers
     #[command(after_long_help = shown_examples("export"))]
     Export(export::Args),
+    /// Show what is kept of answers, and forget it
+    #[command(subcommand, after_long_help = shown_examples("cache"))]
+    Cache(cache::Command),
     /// Check the ledger and its rollups
     Verify(verify::Args),
     /// Calculate all costs anew, by the price table in force
@@ -66,6 +70,7 @@ impl Command {
             Self::Runs(args) => runs::run(&args, context),
             Self::Sql(args) => sql::run(&args, context),
             Self::Export(args) => export::run(&args, context),
+            Self::Cache(command) => command.run(context),
             Self::Verify(args) => verify::run(&args, context),
             Self::Reprice(args) => reprice::run(&args, context),
             Self::Prune(args) => prune::run(&args, context),

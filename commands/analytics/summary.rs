@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use claude_cli::{
     ExitClass,
-    analytics::{GroupBy, GroupOrder, Summary, SummaryQuery, figures, summary},
+    analytics::{GroupBy, GroupOrder, Summary, SummaryQuery, figures},
     pricing::{format_usd, parse_usd_nanos},
     store::{CostMode, Sums},
 };
@@ -89,7 +89,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         limit: args.limit,
         ..SummaryQuery::new(args.report.range(Timestamp::now(), context)?, args.by)
     };
-    let answer = summary(&*context.ledger_reader()?, query)?;
+    let answer = context.ask(&query)?;
     report(&answer).write(context.format(), context.width())?;
     if let Some(reason) = gate(args, &answer) {
         eprintln!("claude-cli: gate: {reason}");

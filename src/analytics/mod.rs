@@ -8,6 +8,7 @@ mod axis;
 mod blocks;
 mod bucket;
 mod budgets;
+mod cache;
 mod calendar;
 mod dashboard;
 mod engine;
@@ -32,6 +33,7 @@ pub use axis::{range_name, time_marks, value_marks, value_name, zone_name};
 pub use blocks::{BLOCK_MILLIS, Block, BlocksQuery, BurnRate, Projection, blocks};
 pub use bucket::Bucket;
 pub use budgets::{BudgetState, BudgetStatus, PROJECTION_METHOD, budget_status};
+pub use cache::{AnswerCounts, AnswerStats, CacheConfig, DashboardCache, Question};
 pub use dashboard::{
     DASHBOARD_SCHEMA, Dashboard, DashboardAlert, DashboardBudget, DashboardError, DashboardGroup, DashboardQuery,
     DashboardRange, DashboardSeries, DashboardSession, DashboardTotals, Point, dashboard,

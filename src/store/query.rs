@@ -322,7 +322,7 @@ pub enum SessionOrder {
 }
 
 /// A session and all that was ever spent in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SessionRow {
     /// Its id.

@@ -8,6 +8,7 @@
 
 mod analytics;
 mod analytics_blocks;
+mod answers;
 mod api;
 mod backpressure;
 mod bulk;

@@ -220,7 +220,7 @@ impl Deltas {
         before: Option<&Stored>,
         after: Option<&Stored>,
     ) -> rusqlite::Result<()> {
-        for row in before.iter().chain(&after) {
+        for row in before.iter().chain(&after).filter(|_| before != after) {
             self.note_day(row.ts);
         }
         if let (Some(before), Some(after)) = (before, after)

@@ -256,6 +256,8 @@ pub(crate) fn migrate(db: &mut Connection) -> Result<(), MigrateError> {
     } else if (1..FOUR_WEEKS).contains(&from) {
         super::verify::rebuild_from_days(&tx)?;
     }
+    // What was kept of another ledger's answers is not this one's.
+    super::generations::changed_beside_days(&tx)?;
     tx.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
     tx.commit()?;
     Ok(())
