@@ -171,6 +171,13 @@ pub(crate) fn examples(command: &str) -> &'static [Entry] {
                 "A picture of the week.",
             ),
         ],
+        "dashboard" => &[
+            ("claude-cli analytics dashboard", "The last seven days."),
+            (
+                "claude-cli analytics dashboard --since 2026-08-01 --format markdown",
+                "Since August, as a document.",
+            ),
+        ],
         "cache" => &[
             (
                 "claude-cli analytics cache stats",
@@ -242,6 +249,7 @@ mod tests {
             "prune",
             "timeseries",
             "cache",
+            "dashboard",
             "simulate",
             "config",
             "completions",

@@ -4,6 +4,7 @@ mod alerts;
 mod blocks;
 mod budget;
 mod cache;
+mod dashboard;
 mod export;
 mod prune;
 mod reprice;
@@ -27,6 +28,9 @@ pub(crate) enum Command {
     /// Show how cost, requests and latency went over time
     #[command(after_long_help = shown_examples("timeseries"))]
     Timeseries(timeseries::Args),
+    /// Show how a range went, on one screen
+    #[command(after_long_help = shown_examples("dashboard"))]
+    Dashboard(dashboard::Args),
     /// List sessions, the newest or the costliest first
     #[command(after_long_help = shown_examples("sessions"))]
     Sessions(sessions::Args),
@@ -63,6 +67,7 @@ impl Command {
         match self {
             Self::Summary(args) => summary::run(&args, context),
             Self::Timeseries(args) => timeseries::run(&args, context),
+            Self::Dashboard(args) => dashboard::run(&args, context),
             Self::Sessions(args) => sessions::run(&args, context),
             Self::Blocks(args) => blocks::run(&args, context),
             Self::Budget(command) => command.run(context),

@@ -5,6 +5,7 @@
 mod analytics;
 mod analytics_budgets;
 mod analytics_cache;
+mod analytics_dashboard;
 mod analytics_reports;
 mod analytics_statusline;
 mod color;
