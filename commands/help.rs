@@ -184,6 +184,7 @@ pub(crate) fn examples(command: &str) -> &'static [Entry] {
                 "What is kept, how often it was of use, and the time that saved.",
             ),
             ("claude-cli analytics cache clear --kind summary", "Forget what is kept of summaries."),
+            ("claude-cli analytics cache warm", "Have the answers ready to what is asked most."),
         ],
         "simulate" => &[(
             "claude-cli simulate --echo --log requests.jsonl",

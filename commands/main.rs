@@ -1,6 +1,7 @@
 //! `claude-cli`: run Claude from scripts and CI, and know what it cost.
 
 mod analytics;
+mod asked;
 mod candidates;
 mod chart;
 mod cli;

@@ -17,6 +17,7 @@ use claude_cli::{
 use jiff::Timestamp;
 
 use crate::{
+    asked,
     candidates::{agents, branches, hosts, models_seen, projects, sessions, tags, users},
     context::{Context, cache_folder},
     import,
@@ -204,6 +205,9 @@ impl Context {
         let cache = DashboardCache::new(CacheConfig::default()).with_disk(Arc::clone(&disk));
         let answer = cache.ask(&*reader, question)?;
         drop(cache);
+        if !asked::is_unasked() {
+            asked::note(self);
+        }
         if let Some(warning) = disk.take_warning() {
             self.note(&warning);
         }

@@ -6,6 +6,7 @@ use claude_cli::cache::{CacheCounts, CacheStats};
 use serde_json::json;
 
 use crate::{
+    asked::{self, Warmed},
     context::Context,
     output::{Report, Value, millis, thousands},
     report::{number, words},
@@ -16,12 +17,24 @@ const STATS_SCHEMA: &str = "claude-cli/cache-stats@1";
 /// The `schema` of what was forgotten.
 const CLEAR_SCHEMA: &str = "claude-cli/cache-clear@1";
 
+/// The `schema` of what was asked again.
+const WARM_SCHEMA: &str = "claude-cli/cache-warm@1";
+
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// Show what is kept on disk, and how often it was of use
     Stats,
     /// Forget it, and what was counted
     Clear(ClearArgs),
+    /// Ask again what is asked most of this ledger, so that the answers are ready
+    Warm(WarmArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct WarmArgs {
+    /// At most so many
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 10)]
+    top: usize,
 }
 
 #[derive(Debug, clap::Args)]
@@ -33,6 +46,10 @@ pub(crate) struct ClearArgs {
 
 impl Command {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        if let Self::Warm(args) = &self {
+            warm_report(&asked::warm(context, args.top, None)?).write(context.format(), context.width())?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let cache = context.disk_cache()?;
         let there = cache.path().exists();
         match self {
@@ -41,6 +58,7 @@ impl Command {
                 let stats = if there { cache.stats() } else { CacheStats::default() };
                 stats_report(&stats, cache.path()).write(context.format(), context.width())?;
             }
+            Self::Warm(_) => {}
             Self::Clear(args) => {
                 let removed = if there { cache.clear(args.kind.as_deref()) } else { 0 };
                 clear_report(removed).write(context.format(), context.width())?;
@@ -118,6 +136,35 @@ fn json(kind: Option<&String>, counts: &CacheCounts) -> serde_json::Value {
         json["kind"] = kind.as_str().into();
     }
     json
+}
+
+fn warm_report(done: &[Warmed]) -> Report {
+    let columns = vec![
+        words("question", "Question", false),
+        number("times", "Asked", false),
+        number("took_ms", "Took", false),
+        words("answered", "Answered", false),
+    ];
+    let row = |warmed: &Warmed| {
+        let took = warmed.took.as_secs_f64() * 1000.0;
+        vec![
+            Value::text(warmed.asked.args.join(" ")),
+            Value::count(i64::try_from(warmed.asked.times).unwrap_or(i64::MAX)),
+            Value { shown: millis(took), raw: took.to_string() },
+            Value::text(if warmed.answered { "yes" } else { "no" }),
+        ]
+    };
+    let line = |warmed: &Warmed| {
+        json!({
+            "args": warmed.asked.args,
+            "times": warmed.asked.times,
+            "took_ms": warmed.took.as_secs_f64() * 1000.0,
+            "answered": warmed.answered,
+        })
+    };
+    let lines: Vec<serde_json::Value> = done.iter().map(line).collect();
+    let json = json!({ "schema": WARM_SCHEMA, "questions": lines });
+    Report { columns, rows: done.iter().map(row).collect(), totals: None, json, lines }
 }
 
 fn clear_report(removed: u64) -> Report {

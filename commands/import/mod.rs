@@ -21,6 +21,7 @@ use serde_json::json;
 use self::{merge::Merged, progress::Bar};
 pub(crate) use self::{merge::same_file, progress::Interrupt};
 use crate::{
+    asked,
     context::Context,
     output::{Column, Report, Value},
 };
@@ -83,6 +84,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     };
     tell_problems(&report, context);
     show(&report, &merged).write(context.format(), context.width())?;
+    if report.requests + merged.requests > 0 && !report.interrupted {
+        asked::warm_after_import(context);
+    }
     Ok(if report.interrupted { ExitCode::from(Error::Interrupted.exit_code()) } else { ExitCode::SUCCESS })
 }
 

@@ -2,7 +2,61 @@
 
 use claude_cli::cache::{CacheKey, DEFAULT_CACHE_BYTES, DiskCache, Freshness};
 
+use claude_cli::store::{Batch, Ledger, SqliteLedger, Witness};
+
 use crate::harness::Home;
+
+/// A ledger whose file is large, though little is in it.
+fn large() -> Home {
+    let home = Home::new();
+    write(&home, 0);
+    let db = rusqlite::Connection::open(home.ledger_path()).unwrap();
+    db.execute_batch("CREATE TABLE room (x); INSERT INTO room VALUES (zeroblob(17000000)); DROP TABLE room")
+        .unwrap();
+    home
+}
+
+fn write(home: &Home, n: u64) {
+    let mut w = Witness::default();
+    w.message_id = Some(format!("m{n}"));
+    w.ts = 1_785_542_400_000;
+    w.model = Some("claude-opus-4-8".into());
+    w.usage.output_tokens = 1000;
+    SqliteLedger::open(&home.ledger_path())
+        .unwrap()
+        .append(&Batch { witnesses: vec![w], ..Batch::default() })
+        .unwrap();
+}
+
+#[test]
+fn what_is_asked_often_is_asked_ahead_and_no_cache_asks_anew() {
+    let home = large();
+    let by_model = ["analytics", "summary", "--by", "model"];
+    let first = home.run(by_model).out;
+    assert_eq!(home.run(by_model).out, first);
+    assert_eq!(home.run(by_model.into_iter().chain(["--no-cache"])).out, first);
+    home.run(["analytics", "sessions"]);
+    home.run(["analytics", "summary", "--by", "model", "--fail-over", "0.00001"]);
+    let stats = home.json(["analytics", "cache", "stats"]);
+    let summary = &stats["kinds"].as_array().unwrap().iter().find(|kind| kind["kind"] == "summary").unwrap();
+    let asked = ["hits", "misses", "stale"].map(|name| summary[name].as_u64().unwrap());
+    assert_eq!(asked.iter().sum::<u64>(), 3, "not the one without a cache: {stats}");
+    write(&home, 1);
+    let warmed = home.json(["analytics", "cache", "warm"]);
+    assert_eq!(warmed["schema"], "claude-cli/cache-warm@1");
+    let questions = warmed["questions"].as_array().unwrap();
+    assert_eq!(
+        (questions.len(), &questions[0]["args"], &questions[0]["times"]),
+        (3, &by_model.to_vec().into(), &2.into())
+    );
+    assert!(questions.iter().all(|question| question["answered"] == true), "{warmed}");
+    let again = home.json(["analytics", "cache", "warm", "--top", "1"]);
+    assert_eq!(again["questions"][0]["times"], 2, "asking ahead is not asking");
+    assert_ne!(home.run(by_model).out, first, "there is one request more");
+    home.write("cache/claude-cli/asked.json", "no list");
+    assert_eq!(home.json(["analytics", "cache", "warm"])["questions"].as_array().unwrap().len(), 0);
+    assert_eq!(home.run(by_model).code, Some(0), "what cannot be read is made anew");
+}
 
 #[test]
 fn what_is_kept_is_told_and_forgotten() {
