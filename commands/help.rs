@@ -106,6 +106,10 @@ pub(crate) fn examples(command: &str) -> &'static [Entry] {
                 "Within limits: exits with 3 or 6 beyond them.",
             ),
             (
+                "claude-cli query --batch prompts.jsonl --jobs 4 > answers.jsonl",
+                "Every line of a file, four at once, and an answer a line.",
+            ),
+            (
                 "claude-cli query \"run the tests\" -- --allowedTools=Bash",
                 "What follows -- goes to claude untouched.",
             ),

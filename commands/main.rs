@@ -2,6 +2,7 @@
 
 mod analytics;
 mod asked;
+mod batch;
 mod candidates;
 mod chart;
 mod cli;
@@ -19,6 +20,7 @@ mod prompt;
 mod query;
 mod recording;
 mod report;
+mod signals;
 mod simulate;
 mod status;
 mod statusline;
