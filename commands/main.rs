@@ -1,6 +1,7 @@
 //! `claude-cli`: run Claude from scripts and CI, and know what it cost.
 
 mod analytics;
+mod answers;
 mod asked;
 mod batch;
 mod candidates;

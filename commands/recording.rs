@@ -72,6 +72,11 @@ impl Recording {
         &self.recorder
     }
 
+    /// No backend is asked: the answer, by `model`, is in the cache.
+    pub(crate) fn answered_from_cache(&mut self, model: Option<String>) {
+        self.recorder.answered_from_cache(model);
+    }
+
     pub(crate) fn observe(&mut self, event: &Event) {
         self.recorder.observe(event);
         self.submit();

@@ -29,6 +29,7 @@ use self::{
     spending::Spending,
 };
 use crate::{
+    answers::Answers,
     context::Context,
     prompt::PromptArgs,
     recording::{Label, writer},
@@ -62,6 +63,7 @@ pub(crate) fn run(
         label: Label::of("query", args)?,
         writer: writer(args, context),
         spending: Spending::within(args.max_cost),
+        answers: Answers::open(args, context),
     };
     // Nothing could be run: not to be said line by line.
     shared.frame.client().backend()?;

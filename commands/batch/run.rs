@@ -14,6 +14,7 @@ use super::{
     spending::Spending,
 };
 use crate::{
+    answers::{self, Answers},
     context::Context,
     prompt::{Frame, PromptArgs},
     recording::Label,
@@ -29,6 +30,8 @@ pub(super) struct Batch<'a> {
     pub(super) label: Label,
     pub(super) writer: Option<Rc<Writer>>,
     pub(super) spending: Spending,
+    /// Answers that were given before, if they may be given again.
+    pub(super) answers: Option<Answers<'a>>,
 }
 
 /// What became of a line.
@@ -110,8 +113,19 @@ impl Batch<'_> {
         label.model = item.model.clone().or(label.model);
         label.tags.extend(item.tags.iter().cloned());
         let terms = Terms { args, context, writer: self.writer.clone() };
+        let key = self.answers.as_ref().map(|answers| answers.key(&prepared)).transpose()?;
+        if let (Some(answers), Some(key)) = (&self.answers, &key)
+            && let Some(kept) = answers.get(key)
+        {
+            let (outcome, record) = answers::record(&kept, &label, prepared.backend_name()?, &terms);
+            record.wait(context);
+            return Ok((outcome, Some(kept.answer), None));
+        }
         let mut listener = Listener { index, spending };
         let (mut ran, earlier) = ask(&label, &prepared, left, &mut listener, &terms).await?;
+        if let (Some(answers), Some(key)) = (&self.answers, &key) {
+            ran.keep(answers, key);
+        }
         let (outcome, record) = ran.finish(prepared.prompt(), args);
         record.wait(context);
         Ok((earlier.with(outcome), ran.answer.take(), ran.error.take()))

@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use claude_cli::{
     Client, Error, QueryBuilder,
-    client::{Attachment, BackendKind, Limits, Session},
+    client::{Attachment, BackendKind, Limits, Request, Session},
 };
 use rustix::fs::{FileType, fstat};
 
@@ -74,6 +74,10 @@ impl Prepared {
     pub(crate) fn without_budget(mut self) -> Self {
         self.query = self.query.no_max_cost();
         self
+    }
+
+    pub(crate) const fn request(&self) -> &Request {
+        self.query.request()
     }
 
     pub(crate) fn backend_name(&self) -> Result<&'static str, Error> {
@@ -154,6 +158,7 @@ impl PromptArgs {
             (self.fork, "--fork"),
             (self.json_schema.is_some(), "--json-schema"),
             (self.dry_run, "--dry-run"),
+            (self.cache.is_some(), "--cache"),
             (!self.claude_args.is_empty(), "--"),
         ];
         given.into_iter().find(|(given, _)| *given).map(|(_, option)| option)

@@ -13,7 +13,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use claude_cli::{Error, Event, client::Secrets};
+use claude_cli::{Error, Event, client::Secrets, store::Outcome};
 
 use self::render::Renderer;
 pub(crate) use self::{
@@ -21,9 +21,10 @@ pub(crate) use self::{
     once::{Audience, Ran, Terms},
 };
 use crate::{
+    answers::{self, Answers, Kept},
     context::Context,
     prompt::{Prepared, PromptArgs, show_plan},
-    recording::{Label, writer},
+    recording::{Label, Unwritten, writer},
     signals::Interrupts,
     status,
 };
@@ -68,8 +69,21 @@ async fn drive(
         max_cost: args.max_cost,
     };
     let terms = Terms { args, context, writer: writer(args, context) };
-    let (mut ran, earlier) = ask(&Label::of(command, args)?, prepared, args.max_cost, &mut user, &terms).await?;
+    let label = Label::of(command, args)?;
+    let answers = Answers::open(args, context);
+    let key = answers.as_ref().map(|answers| answers.key(prepared)).transpose()?;
+    if let (Some(answers), Some(key)) = (&answers, &key)
+        && let Some(kept) = answers.get(key)
+    {
+        let (outcome, record) = answers::record(&kept, &label, prepared.backend_name()?, &terms);
+        drop(terms);
+        return show_kept(command, &kept, &outcome, record, &mut user.renderer, args, context);
+    }
+    let (mut ran, earlier) = ask(&label, prepared, args.max_cost, &mut user, &terms).await?;
     drop(terms);
+    if let (Some(answers), Some(key)) = (&answers, &key) {
+        ran.keep(answers, key);
+    }
     if let (Some(Error::OverBudget { spent, limit }), Some(most)) = (&mut ran.error, args.max_cost)
         && *limit != most
     {
@@ -131,6 +145,26 @@ fn show(
         eprintln!("{}", status::line(&outcome));
     }
     finish(ran.error)
+}
+
+/// Shows an answer from the cache.
+fn show_kept(
+    command: &str,
+    kept: &Kept,
+    outcome: &Outcome,
+    record: Unwritten,
+    renderer: &mut Renderer,
+    args: &PromptArgs,
+    context: &Context,
+) -> anyhow::Result<ExitCode> {
+    let json = status::json(outcome, Some(&kept.answer), None);
+    let written = renderer.kept(&kept.answer, &json);
+    record.wait(context);
+    written.context("cannot write the answer")?;
+    if args.stats || (command == "stream" && stderr().is_terminal() && !context.quiet()) {
+        eprintln!("{}", status::line(outcome));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The exit code of a run; its error goes the way of all errors.

@@ -4,6 +4,7 @@ use std::{io, rc::Rc};
 
 use claude_cli::{
     Error, Event, QueryBuilder,
+    cache::CacheKey,
     client::{Secrets, estimate, told_error, within_budget},
     store::{Outcome, RunText, Writer},
     stream::RunResult,
@@ -11,6 +12,7 @@ use claude_cli::{
 
 use super::judge::{gravest, is_cut_off, judge};
 use crate::{
+    answers::Answers,
     context::Context,
     prompt::{PromptArgs, USUAL_MODEL},
     recording::{Label, Recording, Unwritten},
@@ -43,6 +45,15 @@ pub(crate) struct Ran {
 impl Ran {
     pub(crate) const fn is_unwritten(&self) -> bool {
         self.unwritten.is_some()
+    }
+
+    /// Keeps the answer for the next who asks, if it is one.
+    pub(crate) fn keep(&self, answers: &Answers<'_>, key: &CacheKey) {
+        if let (None, false, Some(answer), Some(result)) = (&self.error, self.cut_off, &self.answer, &self.result)
+        {
+            let model = self.recording.as_ref().and_then(|recording| recording.recorder().model());
+            answers.put(key, answer, result, model.map(str::to_owned));
+        }
     }
 
     /// Ends the recording; what was said is kept if that is wanted.

@@ -150,6 +150,12 @@ impl Recorder {
         &self.run.id
     }
 
+    /// The model that answers, or was asked for.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.run.model.as_deref()
+    }
+
     /// The `result` line, once it came.
     #[must_use]
     pub const fn result(&self) -> Option<&RunResult> {
@@ -162,6 +168,13 @@ impl Recorder {
     pub fn cost_so_far(&self, prices: &PriceTable) -> i64 {
         let sights = self.seen.values().chain(self.open.values()).map(|sight| &sight.witness);
         sights.filter_map(|w| prices.cost(w.model.as_deref()?, &w.usage)).sum()
+    }
+
+    /// The run is answered from the cache, by what `model` once said: it asks
+    /// nobody, and costs nothing.
+    pub fn answered_from_cache(&mut self, model: Option<String>) {
+        self.run.cached = true;
+        self.run.model = model.or(self.run.model.take());
     }
 
     /// Watches one event.

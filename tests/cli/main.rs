@@ -9,6 +9,7 @@ mod analytics_dashboard;
 mod analytics_reports;
 mod analytics_statusline;
 mod batch;
+mod cache;
 mod color;
 mod config;
 mod doctor;
