@@ -86,10 +86,9 @@ pub(crate) const FILES: [Entry; 6] = [
     ),
     (
         "$XDG_CACHE_HOME/claude-cli/cache.db",
-        "Answers that took long, kept for the next time; it can be deleted at any time.",
+        "Answers and reports that were given before; it can be deleted at any time.",
     ),
     ("$XDG_CONFIG_HOME/claude-cli/templates/NAME.md", "Templates, for --template NAME."),
-    ("$XDG_CACHE_HOME/claude-cli/cache.db", "What was answered before; it may be deleted at any time."),
     (
         "$XDG_CONFIG_HOME/claude-cli/prices.json",
         "A price table that takes the place of the built-in one if its as_of is later.",

@@ -132,7 +132,8 @@ fn one_limit_on_cost_ends_the_whole_batch() {
     let asked = server.requests().len();
     assert!((1..20).contains(&asked), "{asked}");
     let run = results.iter().filter(|r| r["usage"]["input_tokens"] != 0).count();
-    assert_eq!(run, asked, "what was not asked cost nothing");
+    // What ran when the limit was reached was ended, and may have said nothing yet.
+    assert!(run <= asked && asked <= run + 2, "what was not asked cost nothing: {run}, {asked}");
     assert!(home.runs().len() <= asked + 2, "the rest was not begun");
     let last = results.last().unwrap();
     assert_eq!((&last["exit"], &last["result"]), (&json!(3), &Value::Null));
