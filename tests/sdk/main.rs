@@ -20,6 +20,7 @@ mod guide_memory;
 mod import;
 mod ledger;
 mod ledger_properties;
+mod live;
 mod migrations;
 mod pricing;
 mod process;
