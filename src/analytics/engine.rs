@@ -122,7 +122,10 @@ impl Engine {
             memory.relieve_if_short();
         }
         match lent.reader.as_deref() {
-            Some(reader) => read(reader),
+            Some(reader) => {
+                let _moment = reader.snapshot()?;
+                read(reader)
+            }
             None => Err(Error::Invalid("no reader".to_owned())),
         }
     }

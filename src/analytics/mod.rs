@@ -21,6 +21,7 @@ mod metric;
 mod optimizer;
 #[cfg(feature = "plots")]
 mod plot;
+mod profiler;
 mod range;
 mod report;
 mod sessions;
@@ -53,6 +54,7 @@ pub use metric::Metric;
 pub use optimizer::{TimeSeriesOptimizer, TimeSeriesType};
 #[cfg(feature = "plots")]
 pub use plot::{Plot, PlotTheme};
+pub use profiler::{CacheStats, DashboardProfile, PerformanceProfiler};
 pub use range::{TimeRange, parse_zone};
 pub use report::{SUMMARY_SCHEMA, TIMESERIES_SCHEMA, dollars, figures, iso};
 pub use sessions::{SessionsQuery, sessions};

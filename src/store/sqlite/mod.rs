@@ -6,6 +6,7 @@
 
 mod anonymous;
 mod budgets;
+mod bulk;
 mod checkpoints;
 mod export;
 mod generations;
@@ -37,11 +38,18 @@ use std::{
     cell::RefCell,
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
+use rusqlite::{
+    Connection, OpenFlags, TransactionBehavior,
+    config::DbConfig,
+    trace::{TraceEvent, TraceEventCodes},
+};
 
 pub use sql::{SqlAnswer, SqlConsole, SqlValue};
 pub use verify::VerifyReport;
@@ -197,6 +205,19 @@ impl SqliteLedger {
             tx.commit()
         };
         write(&mut self.db).map_err(|e| self.error(&e))
+    }
+
+    /// Counts the statements it runs, so that a program can tell how many a
+    /// question takes.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if it cannot be told.
+    pub fn counting_statements(mut self, counter: Arc<AtomicU64>) -> Result<Self> {
+        let count = move |_: TraceEvent<'_>| _ = counter.fetch_add(1, Ordering::Relaxed);
+        match self.db.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(count)) {
+            Ok(()) => Ok(self),
+            Err(e) => Err(self.error(&e)),
+        }
     }
 
     /// Prices new requests by `prices` rather than by the embedded table.

@@ -415,16 +415,22 @@ fn first_and_last(db: &Connection, id: CellId) -> rusqlite::Result<(Option<i64>,
             .query_row((id.name, id.simulated), |row| Ok((row.get(0)?, row.get(1)?)));
     }
     let level = Level::ALL.into_iter().find(|l| *l as u8 == id.level).unwrap_or(Level::Quarter);
-    if level == Level::FourWeeks {
-        // Its days were written before it.
+    let parts = match level {
+        Level::FourWeeks => Some(Level::Day),
+        Level::SixHours => Some(Level::Hour),
+        _ => None,
+    };
+    if let Some(parts) = parts {
+        // They were written before it.
         return db
             .prepare_cached(
-                "SELECT min(first), max(last) FROM rollups WHERE level = 2 AND dimension = ?1 AND start >= ?2 \
-                 AND start < ?3 AND name = ?4 AND simulated = ?5",
+                "SELECT min(first), max(last) FROM rollups WHERE level = ?1 AND dimension = ?2 AND start >= ?3 \
+                 AND start < ?4 AND name = ?5 AND simulated = ?6",
             )?
-            .query_row((id.dimension, id.start, id.start + level.millis(), id.name, id.simulated), |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            });
+            .query_row(
+                (parts as u8, id.dimension, id.start, id.start + level.millis(), id.name, id.simulated),
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            );
     }
     let filter = match Dimension::ALL.into_iter().find(|d| *d as u8 == id.dimension) {
         None | Some(Dimension::All) => "?4 = 0",

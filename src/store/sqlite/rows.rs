@@ -250,6 +250,22 @@ impl Stored {
         self.priced_as_of = other.priced_as_of;
     }
 
+    /// The ids of all its names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = i64> + use<> {
+        let names = [
+            self.session,
+            self.model,
+            self.project,
+            self.branch,
+            self.agent,
+            self.user,
+            self.host,
+            self.tags,
+            self.error,
+        ];
+        names.into_iter().flatten()
+    }
+
     /// Whether it is a failed attempt that consumed nothing.
     pub(crate) fn is_bare_error(&self) -> bool {
         self.kind == RowKind::Request && self.error.is_some() && self.usage.is_zero()

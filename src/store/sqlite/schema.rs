@@ -177,11 +177,13 @@ CREATE TABLE generations (
   generation INTEGER NOT NULL
 ) STRICT;
 
--- Both orders of sessions, each with what the other one is chosen by.
+-- Both orders of sessions, each with what the other one is chosen by; and the
+-- costliest of each day.
 DROP INDEX rollups_sessions_last;
 DROP INDEX rollups_sessions_cost;
 CREATE INDEX rollups_sessions_last ON rollups (last, cost_auto) WHERE dimension = 9;
 CREATE INDEX rollups_sessions_cost ON rollups (cost_auto, last) WHERE dimension = 9;
+CREATE INDEX rollups_sessions_day ON rollups (last / 86400000, cost_auto, last) WHERE dimension = 9;
 
 -- Failed requests, the latest of which are told.
 CREATE INDEX requests_errors ON requests (ts) WHERE error IS NOT NULL AND counted = 1;
@@ -212,8 +214,8 @@ CREATE TABLE unkeyed (
 /// From this version on, rollups are kept by branch and by session, too.
 const BRANCHES_AND_SESSIONS: usize = 3;
 
-/// From this version on, there are cells of four weeks.
-const FOUR_WEEKS: usize = 4;
+/// From this version on, there are cells of six hours and of four weeks.
+const LONGER_CELLS: usize = 4;
 
 /// Why a ledger cannot be brought to this program's version.
 #[derive(Debug, thiserror::Error)]
@@ -253,8 +255,8 @@ pub(crate) fn migrate(db: &mut Connection) -> Result<(), MigrateError> {
     }
     if (1..BRANCHES_AND_SESSIONS).contains(&from) {
         super::verify::rebuild(&tx, &mut super::names::Names::default())?;
-    } else if (1..FOUR_WEEKS).contains(&from) {
-        super::verify::rebuild_from_days(&tx)?;
+    } else if (1..LONGER_CELLS).contains(&from) {
+        super::verify::rebuild_longer(&tx)?;
     }
     // What was kept of another ledger's answers is not this one's.
     super::generations::changed_beside_days(&tx)?;
