@@ -189,7 +189,7 @@ pub(crate) fn cost(sums: &Sums, mode: CostMode) -> Value {
 }
 
 /// Reports of smaller ledgers are computed in less time than it takes to look
-/// for them on disk.
+/// for them on disk; and so are those that come from sums, of any ledger.
 const LEAST_CACHED: u64 = 16 << 20;
 
 impl Context {
@@ -197,9 +197,9 @@ impl Context {
     /// cache if that knows the answer and the ledger is large.
     pub(crate) fn ask<Q: Question>(&self, question: &Q) -> anyhow::Result<Q::Answer> {
         let reader = self.ledger_reader()?;
-        let large = self.caches() && size_on_disk(&self.ledger_path()?) >= LEAST_CACHED;
+        let worth_it = self.caches() && question.is_costly() && size_on_disk(&self.ledger_path()?) >= LEAST_CACHED;
         // Without a folder for it, there is no cache.
-        let Some(disk) = self.disk_cache().ok().filter(|_| large).map(Arc::new) else {
+        let Some(disk) = self.disk_cache().ok().filter(|_| worth_it).map(Arc::new) else {
             return Ok(question.answer(&*reader)?);
         };
         let cache = DashboardCache::new(CacheConfig::default()).with_disk(Arc::clone(&disk));

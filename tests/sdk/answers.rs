@@ -314,6 +314,6 @@ proptest! {
         }
         let total = memory.stats().total();
         prop_assert!(total.hits + total.misses + total.stale <= asked);
-        prop_assert_eq!(total.hits, from_disk, "both know the same");
+        prop_assert!(from_disk <= total.hits, "memory knows all, and the disk what is costly");
     }
 }

@@ -1,7 +1,7 @@
 //! Answers that are kept, for as long as they are what the ledger says.
 //!
 //! [`DashboardCache`] keeps answers in memory, within a bound on their bytes, and
-//! those that took long on disk, too. With each it keeps the state of the days
+//! those that took long, because the ledger's sums do not tell them, on disk, too. With each it keeps the state of the days
 //! it was made from ([`LedgerReader::generation_of`]): a commit that touches one of them
 //! makes the answer stale, and no other one.
 
@@ -154,7 +154,7 @@ impl DashboardCache {
         // Only what was computed from one state is the answer of that state.
         if self::state(reader, question)? == state {
             self.inner.keep(key, Q::weight(&answer), &answer, state, cost);
-            self.inner.keep_on_disk::<Q>(&key, &answer, state, cost);
+            self.inner.keep_on_disk(question, &key, &answer, state, cost);
         }
         Ok(answer)
     }
@@ -233,7 +233,7 @@ impl Inner {
         state: i64,
         started: Instant,
     ) -> Found<Q::Answer> {
-        let Some(disk) = &self.disk else { return Found::Nothing };
+        let Some(disk) = self.disk.as_ref().filter(|_| question.is_costly()) else { return Found::Nothing };
         let value = match disk.get(Q::KIND, key, Freshness::of_stamp(&self.stamp(state))) {
             Lookup::Hit(value) => value,
             Lookup::Stale(_) => return Found::Stale,
@@ -270,8 +270,18 @@ impl Inner {
         }
     }
 
-    fn keep_on_disk<Q: Question>(&self, key: &CacheKey, answer: &Q::Answer, state: i64, cost: Duration) {
-        let Some(disk) = self.disk.as_ref().filter(|_| cost.as_millis() >= u128::from(self.config.disk_from_ms))
+    fn keep_on_disk<Q: Question>(
+        &self,
+        question: &Q,
+        key: &CacheKey,
+        answer: &Q::Answer,
+        state: i64,
+        cost: Duration,
+    ) {
+        let Some(disk) = self
+            .disk
+            .as_ref()
+            .filter(|_| question.is_costly() && cost.as_millis() >= u128::from(self.config.disk_from_ms))
         else {
             return;
         };

@@ -11,7 +11,7 @@ use crate::{
         BLOCK_MILLIS, Block, BlocksQuery, Dashboard, DashboardQuery, Group, GroupBy, Series, SessionsQuery,
         Summary, SummaryQuery, TimeSeries, TimeSeriesQuery, blocks, dashboard, sessions, summary, timeseries,
     },
-    store::{LedgerReader, SessionRow, Sums},
+    store::{Dimension, Filter, LedgerReader, SessionRow, Sums},
 };
 
 /// A question with an answer that depends on nothing but the question, as its
@@ -45,10 +45,23 @@ pub trait Question: Debug {
     /// The answer that was packed; `None` if it is none.
     fn unpack(&self, packed: &[u8]) -> Option<Self::Answer>;
 
+    /// Whether the ledger's sums do not tell the answer, so that it takes longer
+    /// the more requests there are. Only such answers are worth a look on disk.
+    fn is_costly(&self) -> bool;
+
     /// Whether its zone is told apart from others by its name. The rules of a
     /// zone without one may be anything.
     fn has_name(&self) -> bool {
         self.zone().iana_name().is_some() || self.zone().to_fixed_offset().is_ok()
+    }
+}
+
+/// Whether no sums are kept by what is filtered and by what is told apart: they
+/// are kept by one thing at a time. A request may have several tags.
+fn reads_rows(filter: &Filter, by: Dimension) -> bool {
+    match filter.dimension() {
+        Some((filtered, _)) => by != Dimension::All && (filtered != by || by == Dimension::Tag),
+        None => !filter.is_empty(),
     }
 }
 
@@ -86,6 +99,11 @@ impl Question for SummaryQuery {
 
     fn zone(&self) -> &TimeZone {
         &self.range.tz
+    }
+
+    fn is_costly(&self) -> bool {
+        let dimension = self.by.dimension().unwrap_or(Dimension::All);
+        self.by == GroupBy::Session || reads_rows(&self.filter, dimension)
     }
 
     fn answer(&self, reader: &dyn LedgerReader) -> Result<Summary> {
@@ -128,6 +146,10 @@ impl Question for TimeSeriesQuery {
         &self.tz
     }
 
+    fn is_costly(&self) -> bool {
+        reads_rows(&self.filter, Dimension::All)
+    }
+
     fn answer(&self, reader: &dyn LedgerReader) -> Result<TimeSeries> {
         timeseries(reader, self.clone())
     }
@@ -167,6 +189,10 @@ impl Question for SessionsQuery {
         &self.range.tz
     }
 
+    fn is_costly(&self) -> bool {
+        !self.filter.is_empty()
+    }
+
     fn answer(&self, reader: &dyn LedgerReader) -> Result<Vec<SessionRow>> {
         sessions(reader, self)
     }
@@ -201,6 +227,10 @@ impl Question for BlocksQuery {
         &self.range.tz
     }
 
+    fn is_costly(&self) -> bool {
+        reads_rows(&self.filter, Dimension::All)
+    }
+
     fn answer(&self, reader: &dyn LedgerReader) -> Result<Vec<Block>> {
         blocks(reader, self)
     }
@@ -230,6 +260,10 @@ impl Question for DashboardQuery {
 
     fn zone(&self) -> &TimeZone {
         &self.range.tz
+    }
+
+    fn is_costly(&self) -> bool {
+        false
     }
 
     fn answer(&self, reader: &dyn LedgerReader) -> Result<Dashboard> {
