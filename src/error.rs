@@ -1,6 +1,9 @@
 //! The one error type of the crate.
+//!
+//! Errors are values: the common ones are made without an allocation, of what is
+//! at hand, and become words where they are shown.
 
-use std::time::Duration;
+use std::{borrow::Cow, fmt, process::ExitStatus, sync::Arc, time::Duration};
 
 use crate::pricing::format_usd;
 
@@ -146,14 +149,14 @@ pub enum Error {
         message: String,
     },
     /// The `claude` program could not be started, or ended without an answer.
-    #[error("{program}: {message}{}", if .stderr.is_empty() { String::new() } else { format!("\n{}", .stderr) })]
+    #[error("{program}: {failure}{}{stderr}", if .stderr.is_empty() { "" } else { "\n" })]
     Process {
         /// The program.
-        program: String,
+        program: Arc<str>,
         /// What happened.
-        message: String,
+        failure: ProcessFailure,
         /// The end of what it wrote to stderr.
-        stderr: String,
+        stderr: Box<str>,
     },
     /// The answer arrived, but is not what was asked for.
     #[error("the model did not deliver: {0}")]
@@ -214,7 +217,72 @@ pub enum Error {
     },
 }
 
+/// How a program failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProcessFailure {
+    /// It ended without a result.
+    NoResult {
+        /// How it exited; `None` if it had closed its output and had to be killed.
+        status: Option<ExitStatus>,
+        /// So many lines of its output were no JSON.
+        skipped: u64,
+    },
+    /// It reported success, and then exited as if there were none.
+    AfterSuccess(ExitStatus),
+    /// Anything else, in words.
+    Other(Cow<'static, str>),
+}
+
+impl fmt::Display for ProcessFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let exited = |f: &mut fmt::Formatter<'_>, status: &ExitStatus| match status.code() {
+            Some(code) => write!(f, "exited with code {code}"),
+            None => write!(f, "{status}"),
+        };
+        match self {
+            Self::NoResult { status, skipped } => {
+                match status {
+                    Some(status) => exited(f, status)?,
+                    None => f.write_str("closed its output")?,
+                }
+                f.write_str(" without a result")?;
+                if status.is_none() {
+                    f.write_str(" and had to be killed")?;
+                }
+                match skipped {
+                    0 => Ok(()),
+                    n => write!(f, " ({n} lines of its output were no JSON)"),
+                }
+            }
+            Self::AfterSuccess(status) => {
+                f.write_str("reported success, but ")?;
+                exited(f, status)
+            }
+            Self::Other(words) => f.write_str(words),
+        }
+    }
+}
+
+impl From<String> for ProcessFailure {
+    fn from(words: String) -> Self {
+        Self::Other(words.into())
+    }
+}
+
+impl From<&'static str> for ProcessFailure {
+    fn from(words: &'static str) -> Self {
+        Self::Other(words.into())
+    }
+}
+
 impl Error {
+    /// A program's failure, of which nothing was written to stderr.
+    #[must_use]
+    pub fn process(program: &Arc<str>, failure: impl Into<ProcessFailure>) -> Self {
+        Self::Process { program: Arc::clone(program), failure: failure.into(), stderr: Box::default() }
+    }
+
     /// An I/O error with what we were doing.
     pub fn io(context: impl Into<String>, source: std::io::Error) -> Self {
         Self::Io { context: context.into(), source }

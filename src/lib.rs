@@ -25,7 +25,6 @@
 //! | [`transcript`] | finding and scanning Claude Code's transcripts | `analytics` |
 //! | [`analytics`] | summaries, time series, blocks and budgets over the ledger | `analytics` |
 //! | [`cache`] | an on-disk cache with lifetimes | `analytics` |
-//! | [`live`] | one state shown live to many: changes, alerts, slow clients | `server` |
 //! | [`simulate`] | a Messages API server on loopback; made-up histories of transcripts | `server`; `analytics` |
 //!
 //! Errors are one type, [`Error`], with predicates such as
@@ -38,8 +37,6 @@ pub mod analytics;
 pub mod cache;
 pub mod client;
 mod error;
-#[cfg(feature = "server")]
-pub mod live;
 pub mod pricing;
 #[cfg(any(feature = "analytics", feature = "server"))]
 pub mod simulate;
@@ -50,7 +47,7 @@ pub mod stream;
 pub mod transcript;
 
 pub use client::{Client, ClientBuilder, MessageStream, QueryBuilder, Response};
-pub use error::{Error, ExitClass, Limit, Result};
+pub use error::{Error, ExitClass, Limit, ProcessFailure, Result};
 pub use stream::{
     BackpressureMonitor, Event, EventKind, MessageParser, StreamConfig, StreamConfigBuilder, StreamFormat, Usage,
     set_stream_config,

@@ -15,12 +15,7 @@ use claude_cli::{
 };
 
 use super::judge::{gravest, judge};
-use crate::{
-    context::Context,
-    prompt::PromptArgs,
-    recording::{Label, Recording, writer},
-    status,
-};
+use crate::{context::Context, prompt::PromptArgs, recording::Recording, status};
 
 const CHUNK: usize = 64 << 10;
 
@@ -31,7 +26,7 @@ pub(super) fn run(args: &PromptArgs, context: &Context) -> anyhow::Result<ExitCo
         ))
         .into());
     }
-    let mut recording = Recording::start(&Label::of("stream", args)?, "stdin", writer(args, context));
+    let mut recording = Recording::start("stream", "stdin", args, context)?;
     let mut decoder = Decoder::new(StreamFormat::StreamJson);
     let (mut input, mut output) = (stdin().lock(), stdout().lock());
     let mut chunk = vec![0; CHUNK];
@@ -68,11 +63,7 @@ pub(super) fn run(args: &PromptArgs, context: &Context) -> anyhow::Result<ExitCo
         }
     }
     let result = recording.recorder().result().cloned();
-    let unfinished = || Error::Process {
-        program: "stdin".to_owned(),
-        message: "the stream ended without a result".to_owned(),
-        stderr: String::new(),
-    };
+    let unfinished = || Error::process(&"stdin".into(), "the stream ended without a result");
     let mut errors = result
         .as_ref()
         .map_or_else(|| vec![unfinished()], |result| judge(result, told.as_deref(), args.max_cost, args));

@@ -3,6 +3,7 @@
 use std::{
     path::Path,
     process::{ExitStatus, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
@@ -15,7 +16,7 @@ use tokio::{
 };
 
 use super::{Request, Secrets, guard::Guard};
-use crate::{Error, Result};
+use crate::{Error, ProcessFailure, Result};
 
 /// How long it may take to obey SIGTERM.
 const GRACE_AFTER_TERM: Duration = Duration::from_secs(2);
@@ -28,7 +29,7 @@ const STDERR_KEPT: usize = 8 << 10;
 /// guard ends the group.
 #[derive(Debug)]
 pub(super) struct ChildProcess {
-    pub(super) program: String,
+    pub(super) program: Arc<str>,
     child: Child,
     group: Option<Pid>,
     guard: Option<Guard>,
@@ -43,8 +44,7 @@ impl ChildProcess {
         request: &Request,
         secrets: &Secrets,
     ) -> Result<(Self, ChildStdin, ChildStdout)> {
-        let name = program.display().to_string();
-        let fail = |message: String| Error::Process { program: name.clone(), message, stderr: String::new() };
+        let name: Arc<str> = program.display().to_string().into();
         let mut command = Command::new(program);
         command
             .args(args)
@@ -61,14 +61,14 @@ impl ChildProcess {
         }
         tracing::debug!(program = %name, args = ?shown(args, secrets), "starting the program");
         let guard = Guard::start();
-        let mut child = command.spawn().map_err(|e| fail(format!("cannot start it: {e}")))?;
+        let mut child = command.spawn().map_err(|e| Error::process(&name, format!("cannot start it: {e}")))?;
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         // Told at once: until then only we know of it.
         let guard = guard.zip(group).map(|(guard, group)| guard.over(group));
         let (Some(stdin), Some(stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
-            return Err(fail("its pipes are missing".to_owned()));
+            return Err(Error::process(&name, "its pipes are missing"));
         };
         let started = Self { program: name, child, group, guard, stderr: tokio::spawn(tail(stderr)) };
         Ok((started, stdin, stdout))
@@ -107,18 +107,10 @@ impl ChildProcess {
     }
 
     /// What went wrong, with the end of what it wrote to stderr.
-    pub(super) async fn failure(&mut self, message: String) -> Error {
+    pub(super) async fn failure(&mut self, failure: impl Into<ProcessFailure>) -> Error {
         let stderr = timeout(GRACE_FOR_PIPES, &mut self.stderr).await;
         let stderr = stderr.ok().and_then(Result::ok).unwrap_or_default();
-        Error::Process { program: self.program.clone(), message, stderr }
-    }
-}
-
-/// How it exited, in words.
-pub(super) fn exited(status: ExitStatus) -> String {
-    match status.code() {
-        Some(code) => format!("exited with code {code}"),
-        None => status.to_string(),
+        Error::Process { program: Arc::clone(&self.program), failure: failure.into(), stderr: stderr.into() }
     }
 }
 

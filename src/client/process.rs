@@ -21,12 +21,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Backend, EventSender, Request, RunFuture, Secrets, Session,
-    child::{ChildProcess, GRACE_FOR_PIPES, exited},
+    child::{ChildProcess, GRACE_FOR_PIPES},
     limits::Deadlines,
     outbox::Outbox,
 };
 use crate::{
-    Error, EventKind, Result,
+    Error, EventKind, ProcessFailure, Result,
     pricing::format_usd,
     stream::{Decoder, StreamFormat},
 };
@@ -217,22 +217,14 @@ impl Running {
         tracing::debug!(ok = outcome.is_ok(), "the program has ended");
         let reading = outcome?;
         let (result, status, skipped) = (reading.result, reading.status, reading.skipped);
-        let message = match (result, status) {
+        let failure = match (result, status) {
             // Killed after its result, or an error it has told of: the result stands.
             (Some(_), None) | (Some(false), _) => return Ok(()),
             (Some(true), Some(status)) if status.success() => return Ok(()),
-            (Some(true), Some(status)) => format!("reported success, but {}", exited(status)),
+            (Some(true), Some(status)) => ProcessFailure::AfterSuccess(status),
             (None, Some(_)) if !matches!(self.format, StreamFormat::StreamJson) => return Ok(()),
-            (None, Some(status)) => format!("{} without a result{}", exited(status), noise(skipped)),
-            (None, None) => format!("closed its output without a result and had to be killed{}", noise(skipped)),
+            (None, status) => ProcessFailure::NoResult { status, skipped },
         };
-        Err(self.child.failure(message).await)
-    }
-}
-
-fn noise(skipped: u64) -> String {
-    match skipped {
-        0 => String::new(),
-        n => format!(" ({n} lines of its output were no JSON)"),
+        Err(self.child.failure(failure).await)
     }
 }

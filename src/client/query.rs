@@ -81,12 +81,6 @@ impl QueryBuilder {
         self
     }
 
-    /// No limit on what the run may cost.
-    pub const fn no_max_cost(mut self) -> Self {
-        self.request.max_cost = None;
-        self
-    }
-
     /// The name of the backend it will run on.
     ///
     /// # Errors
@@ -209,5 +203,5 @@ fn broken(e: &JoinError) -> Error {
     if e.is_cancelled() {
         return Error::Interrupted;
     }
-    Error::Process { program: "backend".to_owned(), message: e.to_string(), stderr: String::new() }
+    Error::process(&"backend".into(), e.to_string())
 }

@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;
 
 use super::Credentials;
-use crate::Error;
+use crate::{Error, ProcessFailure};
 
 /// What stands in a credential's place.
 const MASK: &str = "***";
@@ -140,10 +140,18 @@ impl Secrets {
                 mask(url);
                 mask(message);
             }
-            Error::Process { program, message, stderr } => {
-                mask(program);
-                mask(message);
-                mask(stderr);
+            Error::Process { program, failure, stderr } => {
+                if let Cow::Owned(masked) = self.mask(program) {
+                    *program = masked.into();
+                }
+                if let ProcessFailure::Other(words) = failure
+                    && let Cow::Owned(masked) = self.mask(words)
+                {
+                    *words = masked.into();
+                }
+                if let Cow::Owned(masked) = self.mask(stderr) {
+                    *stderr = masked.into();
+                }
             }
             Error::NotDelivered(text) | Error::MissingCredentials(text) | Error::Invalid(text) => mask(text),
             Error::Parse { message, .. } | Error::Store { message, .. } => mask(message),

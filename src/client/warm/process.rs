@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{pool::Shape, totals::Totals};
 use crate::{
-    Error, Event, EventKind, Result, StreamFormat,
+    Error, Event, EventKind, ProcessFailure, Result, StreamFormat,
     client::{
         EventSender, Limits, Request, Secrets,
-        child::{ChildProcess, GRACE_FOR_PIPES, exited},
+        child::{ChildProcess, GRACE_FOR_PIPES},
         limits::Deadlines,
     },
     stream::{ApiEvent, ByteString, ContentBlock, Decoder, RunResult, StreamEvent},
@@ -123,7 +123,7 @@ impl WarmProcess {
                 if !self.is_of_this_session(&event) {
                     // Not the conversation that was begun: nothing of it may be shown.
                     if passed_on {
-                        return Err(self.child.failure("answered in another conversation".to_owned()).await);
+                        return Err(self.child.failure("answered in another conversation").await);
                     }
                     return Ok(Turn::Lost);
                 }
@@ -158,8 +158,8 @@ impl WarmProcess {
                     return Ok(Turn::Lost);
                 }
                 let how = status.ok().and_then(std::result::Result::ok).map_or_else(
-                    || "closed its output without a result".to_owned(),
-                    |status| format!("{} without a result", exited(status)),
+                    || ProcessFailure::from("closed its output without a result"),
+                    |status| ProcessFailure::NoResult { status: Some(status), skipped: 0 },
                 );
                 self.child.signal(Signal::KILL);
                 return Err(self.child.failure(how).await);
