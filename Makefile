@@ -3,6 +3,8 @@
 CARGO ?= cargo
 # The name of a saved benchmark baseline.
 BASELINE ?= main
+# How much slower a benchmark may be than its baseline, as a fraction.
+LIMIT ?= 0.10
 # How long `make fuzz` goes on.
 SECONDS ?= 60
 # Where `make install` puts things.
@@ -16,7 +18,7 @@ CARGO_DEB = $(TARGET_DIR)/tools/bin/cargo-deb
 CARGO_DEB_VERSION = 3.8.0
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint bench bench-stream bench-client bench-import bench-analytics bench-analytics-large bench-neighbours bench-save bench-compare fuzz generate soak release install dist deb macos
+.PHONY: help test lint bench bench-stream bench-client bench-import bench-neighbours bench-save bench-compare fuzz generate soak release install dist deb macos
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -29,9 +31,9 @@ lint: ## check format, lints and documentation
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 
-bench: bench-stream bench-client bench-import bench-analytics ## run all benchmarks
+bench: bench-stream bench-client bench-import ## run all benchmarks
 
-bench-stream: ## decoding a stream
+bench-stream: ## the streaming core: parsing, the channel, errors (HTML in target/criterion/report)
 	$(CARGO) bench --locked --bench stream
 
 bench-client: ## what `query` adds to the program it runs
@@ -40,14 +42,6 @@ bench-client: ## what `query` adds to the program it runs
 bench-import: ## scanning a gigabyte of transcripts
 	$(CARGO) bench --locked --bench import
 
-bench-analytics: ## dashboards and series over small ledgers
-	$(CARGO) build --release --locked
-	$(CARGO) bench --locked --bench analytics
-
-bench-analytics-large: ## the same, over one and ten million requests as well (8 GB of disk)
-	$(CARGO) build --release --locked
-	$(CARGO) bench --locked --bench analytics -- --large
-
 bench-neighbours: ## a whole import beside ccusage, over a gigabyte (TOKSCALE="tokscale graph" adds that one)
 	$(CARGO) build --release --locked
 	CCUSAGE="$$(.ci/install-ccusage) claude daily --offline" $(CARGO) bench --locked --bench neighbours
@@ -55,8 +49,10 @@ bench-neighbours: ## a whole import beside ccusage, over a gigabyte (TOKSCALE="t
 bench-save: ## save a baseline of the stream benchmarks (BASELINE=main)
 	$(CARGO) bench --locked --bench stream -- --save-baseline $(BASELINE)
 
-bench-compare: ## compare the stream benchmarks with a baseline (BASELINE=main)
+bench-compare: ## compare the stream benchmarks with a baseline, and fail on a regression (BASELINE=main LIMIT=0.10)
+	rm -rf $(TARGET_DIR)/criterion/*/*/*/change $(TARGET_DIR)/criterion/*/*/change
 	$(CARGO) bench --locked --bench stream -- --baseline $(BASELINE)
+	benches/regressions $(TARGET_DIR)/criterion $(LIMIT)
 
 fuzz: ## hold the parser against a plain one, over lines as no one writes them (SECONDS=60)
 	cd fuzz && $(CARGO) fuzz run --sanitizer none stream_json -- -max_total_time=$(SECONDS) -max_len=4096

@@ -92,7 +92,8 @@ fn told_api(event: &ApiEvent) -> Value {
             json!(["content_block_delta", index, kind, text])
         }
         ApiEvent::ContentBlockStop { index } => json!(["content_block_stop", index]),
-        ApiEvent::MessageDelta { stop_reason, usage: FinalUsage { usage, has_input, .. } } => {
+        ApiEvent::MessageDelta { stop_reason, usage } => {
+            let FinalUsage { usage, has_input, .. } = &**usage;
             json!(["message_delta", stop_reason, told_usage(usage), has_input])
         }
         ApiEvent::MessageStop => json!(["message_stop"]),

@@ -5,8 +5,6 @@
 //! So the edge of a block always falls between two hour cells, and blocks come
 //! from those, which know the exact times of their first and last request.
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     TimeRange,
     fold::{Scope, hours, spans},
@@ -32,7 +30,7 @@ pub struct BlocksQuery {
 }
 
 /// A billing window.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Block {
     /// Its start, at a UTC hour, UTC milliseconds.

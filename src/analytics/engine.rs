@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    Block, BlocksQuery, Dashboard, DashboardCache, DashboardQuery, MemoryOptimizer, Question, SessionsQuery, Shed,
-    ShedOrder, Summary, SummaryQuery, TimeSeries, TimeSeriesQuery,
+    Block, BlocksQuery, Dashboard, DashboardQuery, MemoryOptimizer, SessionsQuery, Shed, ShedOrder, Summary,
+    SummaryQuery, TimeSeries, TimeSeriesQuery, blocks, dashboard, sessions, summary, timeseries,
 };
 use crate::{
     Error, Result,
@@ -31,7 +31,6 @@ pub struct Engine {
 
 struct Shared {
     memory: OnceLock<MemoryOptimizer>,
-    cache: OnceLock<DashboardCache>,
     open: Box<Open>,
     readers: Mutex<Readers>,
     given_back: Condvar,
@@ -55,7 +54,6 @@ impl Engine {
         Self {
             shared: Arc::new(Shared {
                 memory: OnceLock::new(),
-                cache: OnceLock::new(),
                 open: Box::new(open),
                 readers: Mutex::default(),
                 given_back: Condvar::new(),
@@ -92,26 +90,6 @@ impl Engine {
         self
     }
 
-    /// Keeps answers, and gives them again for as long as they are what the
-    /// ledger says. Only the first cache counts.
-    #[must_use]
-    pub fn with_cache(self, cache: &DashboardCache) -> Self {
-        // It has one: that one counts.
-        let _ = self.shared.cache.set(cache.clone());
-        self
-    }
-
-    /// Answers a question, from the cache if there is one and it knows.
-    ///
-    /// # Errors
-    /// If the ledger cannot be read.
-    pub fn ask<Q: Question>(&self, question: &Q) -> Result<Arc<Q::Answer>> {
-        self.read(|reader| match self.shared.cache.get() {
-            Some(cache) => cache.ask(reader, question),
-            None => question.answer(reader).map(Arc::new),
-        })
-    }
-
     /// Reads the ledger in other ways than this engine does.
     ///
     /// # Errors
@@ -122,10 +100,7 @@ impl Engine {
             memory.relieve_if_short();
         }
         match lent.reader.as_deref() {
-            Some(reader) => {
-                let _moment = reader.snapshot()?;
-                read(reader)
-            }
+            Some(reader) => read(reader),
             None => Err(Error::Invalid("no reader".to_owned())),
         }
     }
@@ -135,7 +110,7 @@ impl Engine {
     /// # Errors
     /// If the ledger cannot be read.
     pub fn summary(&self, query: SummaryQuery) -> Result<Summary> {
-        self.ask(&query).map(Arc::unwrap_or_clone)
+        self.read(|reader| summary(reader, query))
     }
 
     /// How a range went, bucket by bucket.
@@ -143,7 +118,7 @@ impl Engine {
     /// # Errors
     /// If the ledger cannot be read, or there would be too many buckets.
     pub fn timeseries(&self, query: TimeSeriesQuery) -> Result<TimeSeries> {
-        self.ask(&query).map(Arc::unwrap_or_clone)
+        self.read(|reader| timeseries(reader, query))
     }
 
     /// How a range went, on one page.
@@ -151,7 +126,7 @@ impl Engine {
     /// # Errors
     /// If the ledger cannot be read, or there would be too many buckets.
     pub fn dashboard(&self, query: &DashboardQuery) -> Result<Dashboard> {
-        self.ask(query).map(Arc::unwrap_or_clone)
+        self.read(|reader| dashboard(reader, query))
     }
 
     /// Sessions, the newest or the costliest first.
@@ -159,7 +134,7 @@ impl Engine {
     /// # Errors
     /// If the ledger cannot be read.
     pub fn sessions(&self, query: &SessionsQuery) -> Result<Vec<SessionRow>> {
-        self.ask(query).map(Arc::unwrap_or_clone)
+        self.read(|reader| sessions(reader, query))
     }
 
     /// 5-hour billing windows.
@@ -167,7 +142,7 @@ impl Engine {
     /// # Errors
     /// If the ledger cannot be read.
     pub fn blocks(&self, query: &BlocksQuery) -> Result<Vec<Block>> {
-        self.ask(query).map(Arc::unwrap_or_clone)
+        self.read(|reader| blocks(reader, query))
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
-
 use super::report::dollars;
 use crate::{
     Error, Result,
@@ -12,8 +10,7 @@ use crate::{
 
 /// What a series shows. Durations come from histograms and are within 3 % of
 /// a recorded one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Metric {
     /// Cost in dollars.

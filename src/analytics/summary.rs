@@ -5,8 +5,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     GroupBy, GroupOrder, TimeRange, blocks,
     fold::{self, Scope, one, rows},
@@ -58,7 +56,7 @@ impl SummaryQuery {
 }
 
 /// A group of a [`Summary`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     /// The day, model, …; empty where it is unknown.
     pub key: String,

@@ -177,7 +177,7 @@ impl Translator {
                 json!({ "type": "thinking", "thinking": format!("{begun}{}", self.grown) })
             }
             ContentBlock::ToolUse { id, name, input } => {
-                let input = serde_json::from_str(&self.grown).unwrap_or(input);
+                let input = serde_json::from_str(&self.grown).unwrap_or(*input);
                 if name == super::api::ANSWER_TOOL {
                     self.answer = input.to_string();
                     self.structured = Some(input.clone());

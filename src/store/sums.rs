@@ -1,7 +1,5 @@
 //! What is summed over requests, in rollups and in answers alike.
 
-use serde::{Deserialize, Serialize};
-
 use super::Histogram;
 
 /// Which cost of a request counts.
@@ -17,7 +15,7 @@ pub enum CostMode {
 }
 
 /// A value per [`CostMode`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ByMode {
     /// Under [`CostMode::Auto`].
     pub auto: i64,
@@ -47,7 +45,7 @@ impl ByMode {
 
 /// Sums over a set of requests. Sums add and subtract exactly; only
 /// [`first`](Self::first) and [`last`](Self::last) cannot be taken back.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sums {
     /// API requests, failed attempts included.

@@ -1,15 +1,11 @@
 //! What somebody saw of an API request.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Record, Run, RunText, Source};
 use crate::Usage;
-
-/// A text that many requests have in common, such as a model's: shared among
-/// those that come together.
-pub type Name = Arc<str>;
 
 /// Who saw a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -87,13 +83,13 @@ pub struct Witness {
     pub first_ts: Option<i64>,
     /// The session.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub session: Option<Name>,
+    pub session: Option<String>,
     /// The own run that saw it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
     /// The model, in its canonical name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub model: Option<Name>,
+    pub model: Option<String>,
     /// What it consumed; zero for a failed attempt.
     pub usage: Usage,
     /// Cost in nano-dollars that the source reports for this very request.
@@ -110,22 +106,22 @@ pub struct Witness {
     pub error: Option<String>,
     /// Working directory.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub project: Option<Name>,
+    pub project: Option<String>,
     /// Git branch.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub branch: Option<Name>,
+    pub branch: Option<String>,
     /// Version of the `claude` program.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<Name>,
+    pub version: Option<String>,
     /// `main` or `subagent`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub agent: Option<Name>,
+    pub agent: Option<String>,
     /// The user.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub user: Option<Name>,
+    pub user: Option<String>,
     /// The host.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub host: Option<Name>,
+    pub host: Option<String>,
     /// Tags, as `key=value`.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub tags: BTreeSet<String>,

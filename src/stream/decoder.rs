@@ -163,8 +163,12 @@ impl Decoder {
         }
     }
 
+    #[inline]
     fn parse(&mut self, line: Bytes) -> Option<Result<Event>> {
-        self.parser.parse(line, &mut self.pool).map_err(|e| at_line(e, self.lines)).transpose()
+        match self.parser.parse(line, &mut self.pool) {
+            Ok(event) => event.map(Ok),
+            Err(e) => Some(Err(at_line(e, self.lines))),
+        }
     }
 
     /// One complete line, without its end.

@@ -95,7 +95,7 @@ pub enum EventKind {
         subtype: ByteString,
     },
     /// A failed attempt that is being retried (`system` / `api_retry`).
-    Retry(Retry),
+    Retry(Box<Retry>),
     /// A raw Messages API event.
     Stream(StreamEvent),
     /// A content block of an assistant message, with a mid-stream usage snapshot.
@@ -201,7 +201,7 @@ pub enum ApiEvent {
         /// Why it stopped.
         stop_reason: Option<ByteString>,
         /// Final counts. `None` means that a count is not repeated here.
-        usage: FinalUsage,
+        usage: Box<FinalUsage>,
     },
     /// The message is complete.
     MessageStop,
@@ -276,7 +276,7 @@ pub enum ContentBlock {
         /// The tool.
         name: ByteString,
         /// Its input.
-        input: Value,
+        input: Box<Value>,
     },
     /// A tool's answer.
     ToolResult {

@@ -26,9 +26,10 @@ pub(super) struct Members {
 
 impl Members {
     /// The next member's name; its value has to be read then.
-    pub(super) fn next<'a>(&mut self, reader: &mut Reader<'a>) -> Option<Option<Text<'a>>> {
-        while let Some(name) = reader.next_member(&mut self.first)? {
-            if name.decode() != "type" {
+    #[inline(always)]
+    pub(super) fn next<'a>(&mut self, reader: &mut Reader<'a>) -> Option<Option<&'a str>> {
+        while let Some(name) = reader.next_member(&mut self.first)?.map(Text::name) {
+            if name != "type" {
                 return Some(Some(name));
             }
             self.retyped = true;
@@ -67,7 +68,7 @@ fn typed<'a, T>(
     ahead.take(b'{')?;
     while let Some(name) = ahead.next_member(&mut first)? {
         let value = ahead.value()?;
-        if name.decode() == "type" {
+        if name.name() == "type" {
             kind = if let Value::Text(kind) = value { kind } else { NONE };
         }
     }
@@ -81,7 +82,7 @@ macro_rules! members {
     ($members:expr, $reader:expr; $($name:literal => $field:ident),* $(,)?) => {
         $(let mut $field = Value::Null;)*
         while let Some(name) = $members.next($reader)? {
-            match &*name.decode() {
+            match name {
                 $($name => $field = $reader.value()?,)*
                 _ => $reader.skip()?,
             }
@@ -93,7 +94,7 @@ pub(super) use members;
 /// Reads a whole line.
 pub(super) fn line<'a>(reader: &mut Reader<'a>, source: &mut Source<'a>) -> Option<EventKind> {
     typed(reader, |kind, members, reader| {
-        Some(match &*kind.decode() {
+        Some(match kind.name() {
             "stream_event" => stream(members, reader, source)?,
             "assistant" | "Assistant" => assistant(members, reader, source)?,
             "user" => user(members, reader, source)?,
@@ -127,7 +128,7 @@ fn stream<'a>(members: &mut Members, reader: &mut Reader<'a>, source: &mut Sourc
     let mut event = None;
     let (mut session_id, mut parent, mut request_id) = (Value::Null, Value::Null, Value::Null);
     while let Some(name) = members.next(reader)? {
-        match &*name.decode() {
+        match name {
             "event" => {
                 event = Some(typed(reader, |kind, members, reader| api(kind, members, reader, source))?);
             }
@@ -160,7 +161,7 @@ fn system<'a>(members: &mut Members, reader: &mut Reader<'a>, source: &mut Sourc
             tools: texts(tools, source),
             version: source.word(version),
         })),
-        "api_retry" => EventKind::Retry(Retry {
+        "api_retry" => EventKind::Retry(Box::new(Retry {
             attempt: small(attempt).unwrap_or(0),
             status: status(error_status),
             error: source.word(error).unwrap_or_default(),
@@ -168,7 +169,7 @@ fn system<'a>(members: &mut Members, reader: &mut Reader<'a>, source: &mut Sourc
             request_id: source.word(request_id),
             session_id: source.word(session_id),
             uuid: source.word(uuid),
-        }),
+        })),
         _ => EventKind::System { subtype },
     })
 }
@@ -178,7 +179,7 @@ fn assistant<'a>(members: &mut Members, reader: &mut Reader<'a>, source: &mut So
     let (mut content, mut session_id, mut parent) = (Value::Null, Value::Null, Value::Null);
     let (mut request_id, mut uuid, mut error) = (Value::Null, Value::Null, Value::Null);
     while let Some(name) = members.next(reader)? {
-        match &*name.decode() {
+        match name {
             "message" => found = message(reader, source)?,
             // The flat shape of the first SDK: {"type":"Assistant","content":"…"}.
             "content" => content = reader.value()?,
@@ -205,7 +206,7 @@ fn user<'a>(members: &mut Members, reader: &mut Reader<'a>, source: &mut Source<
     let mut found = None;
     let (mut content, mut session_id, mut parent) = (Value::Null, Value::Null, Value::Null);
     while let Some(name) = members.next(reader)? {
-        match &*name.decode() {
+        match name {
             "message" => found = message(reader, source)?,
             "content" => content = reader.value()?,
             "session_id" => session_id = reader.value()?,
@@ -246,8 +247,8 @@ struct Untyped {
 }
 
 impl Untyped {
-    fn next<'a>(&mut self, reader: &mut Reader<'a>) -> Option<Option<Text<'a>>> {
-        reader.next_member(&mut self.first)
+    fn next<'a>(&mut self, reader: &mut Reader<'a>) -> Option<Option<&'a str>> {
+        Some(reader.next_member(&mut self.first)?.map(Text::name))
     }
 }
 
@@ -257,11 +258,11 @@ fn api<'a>(
     reader: &mut Reader<'a>,
     source: &mut Source<'a>,
 ) -> Option<ApiEvent> {
-    Some(match &*kind.decode() {
+    Some(match kind.name() {
         "content_block_delta" => {
             let (mut index, mut found) = (Value::Null, None);
             while let Some(name) = members.next(reader)? {
-                match &*name.decode() {
+                match name {
                     "index" => index = reader.value()?,
                     "delta" => found = Some(delta(reader, source)?),
                     _ => reader.skip()?,
@@ -273,7 +274,7 @@ fn api<'a>(
         "message_start" => {
             let mut found = None;
             while let Some(name) = members.next(reader)? {
-                match &*name.decode() {
+                match name {
                     "message" => found = message(reader, source)?,
                     _ => reader.skip()?,
                 }
@@ -283,7 +284,7 @@ fn api<'a>(
         "content_block_start" => {
             let (mut index, mut found) = (Value::Null, None);
             while let Some(name) = members.next(reader)? {
-                match &*name.decode() {
+                match name {
                     "index" => index = reader.value()?,
                     "content_block" => found = Some(block(reader, source)?),
                     _ => reader.skip()?,
@@ -302,7 +303,7 @@ fn api<'a>(
                 Value::Object(raw) => stop_reason(raw, source),
                 _ => None,
             };
-            ApiEvent::MessageDelta { stop_reason, usage: usage(used).unwrap_or_default() }
+            ApiEvent::MessageDelta { stop_reason, usage: Box::new(usage(used).unwrap_or_default()) }
         }
         "message_stop" => {
             rest(members, reader)?;
@@ -345,7 +346,7 @@ fn error_object(object: &str, source: &mut Source<'_>) -> Option<(ByteString, By
 fn delta<'a>(reader: &mut Reader<'a>, source: &mut Source<'a>) -> Option<Delta> {
     typed(reader, |kind, members, reader| {
         members! { members, reader; "text" => text, "thinking" => thinking, "partial_json" => partial_json }
-        Some(match &*kind.decode() {
+        Some(match kind.name() {
             "text_delta" => Delta::Text(source.text(text).unwrap_or_default()),
             "thinking_delta" => Delta::Thinking(source.text(thinking).unwrap_or_default()),
             "input_json_delta" => Delta::InputJson(source.text(partial_json).unwrap_or_default()),
@@ -361,13 +362,13 @@ pub(super) fn block<'a>(reader: &mut Reader<'a>, source: &mut Source<'a>) -> Opt
             "text" => text, "thinking" => thinking, "id" => id, "name" => name, "input" => input,
             "tool_use_id" => tool_use_id, "is_error" => is_error,
         }
-        Some(match &*kind.decode() {
+        Some(match kind.name() {
             "text" => ContentBlock::Text(source.text(text).unwrap_or_default()),
             "thinking" => ContentBlock::Thinking(source.text(thinking).unwrap_or_default()),
             "tool_use" => ContentBlock::ToolUse {
                 id: source.word(id).unwrap_or_default(),
                 name: source.word(name).unwrap_or_default(),
-                input: json(input),
+                input: Box::new(json(input)),
             },
             "tool_result" => ContentBlock::ToolResult {
                 tool_use_id: source.word(tool_use_id).unwrap_or_default(),

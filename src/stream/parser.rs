@@ -98,6 +98,7 @@ impl MessageParser {
     }
 
     /// [`parse_bytes`](Self::parse_bytes) with a place for texts that hold escapes.
+    #[inline]
     pub(super) fn parse(&self, bytes: Bytes, pool: &mut Pool) -> Result<Option<Event>> {
         if self.format == StreamFormat::Text {
             return Ok(Some(text_event(bytes)));

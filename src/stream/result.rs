@@ -82,7 +82,7 @@ fn model_usage(model: ByteString, value: Value<'_>) -> ModelUsage {
         while let Some(name) = reader.next_member(&mut first)? {
             let value = reader.value()?;
             let tokens = || count(value).unwrap_or(0);
-            match &*name.decode() {
+            match name.name() {
                 "inputTokens" => usage.input_tokens = tokens(),
                 "outputTokens" => usage.output_tokens = tokens(),
                 "cacheReadInputTokens" => usage.cache_read_tokens = tokens(),

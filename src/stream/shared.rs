@@ -37,11 +37,15 @@ impl Pool {
     }
 
     fn decode(&mut self, text: Text<'_>) -> ByteString {
-        if self.buffer.capacity() < text.raw.len() {
-            self.buffer.reserve(self.chunk.max(text.raw.len()));
+        let most = text.raw.len();
+        if self.buffer.capacity() < most {
+            self.buffer.reserve(self.chunk.max(most));
         }
-        text.decode_into(|part| self.buffer.extend_from_slice(part));
-        self::text(self.buffer.split().freeze()).unwrap_or_default()
+        self.buffer.resize(most, 0);
+        let length = text.decode_into(&mut self.buffer);
+        let decoded = self.buffer.split_to(length).freeze();
+        self.buffer.clear();
+        self::text(decoded).unwrap_or_default()
     }
 }
 

@@ -6,16 +6,12 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr2};
-
 /// A place in a JSON text. Its methods give `None` where the text is not JSON;
 /// nothing sensible can be read of it after that.
 #[derive(Clone, Debug)]
 pub(super) struct Reader<'a> {
     text: &'a str,
     at: usize,
-    /// Control characters are in the text: white space if it is JSON at all.
-    controls: bool,
 }
 
 /// A value that was read; containers as they stand in the text.
@@ -38,11 +34,12 @@ pub(super) struct Text<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0, controls: has_controls(text.as_bytes()) }
+    pub(super) const fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
     }
 
     /// The next byte that is no white space.
+    #[inline]
     pub(super) fn peek(&mut self) -> Option<u8> {
         loop {
             let byte = *self.text.as_bytes().get(self.at)?;
@@ -53,6 +50,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     pub(super) fn take(&mut self, byte: u8) -> Option<()> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
@@ -64,6 +62,7 @@ impl<'a> Reader<'a> {
 
     /// The name of an object's next member, whose value has to be read then, or
     /// the end of the object. `first` says, and is told, whether one came before.
+    #[inline(always)]
     pub(super) fn next_member(&mut self, first: &mut bool) -> Option<Option<Text<'a>>> {
         match self.peek()? {
             b'}' => {
@@ -96,6 +95,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a value; containers are walked over.
+    #[inline]
     pub(super) fn value(&mut self) -> Option<Value<'a>> {
         let first = self.peek()?;
         let from = self.at;
@@ -123,6 +123,7 @@ impl<'a> Reader<'a> {
     pub(super) fn skip(&mut self) -> Option<()> {
         match self.peek()? {
             b'{' | b'[' => self.skip_container(),
+            b'"' => self.string().map(drop),
             _ => self.value().map(drop),
         }
     }
@@ -153,30 +154,16 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a string, from its first quote.
+    #[inline(always)]
     fn string(&mut self) -> Option<Text<'a>> {
         self.take(b'"')?;
-        let from = self.at;
-        let bytes = self.text.as_bytes();
-        let mut escaped = false;
-        let mut end = from;
-        loop {
-            end += find_special(bytes.get(end..)?)?;
-            if bytes[end] == b'"' {
-                break;
-            }
-            escaped = true;
-            end += match bytes.get(end + 1)? {
-                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 2,
-                b'u' if bytes.get(end + 2..end + 6)?.iter().all(u8::is_ascii_hexdigit) => 6,
-                _ => return None,
-            };
-        }
-        self.at = end + 1;
-        let raw = &self.text[from..end];
-        if self.controls && has_controls(raw.as_bytes()) {
+        let found = end_of_string(self.text.as_bytes(), self.at);
+        if found == MALFORMED {
             return None;
         }
-        Some(Text { raw, escaped })
+        let (from, end, escaped) = (self.at, found & !ESCAPED, found & ESCAPED != 0);
+        self.at = end + 1;
+        Some(Text { raw: &self.text[from..end], escaped })
     }
 
     /// Walks over a container however deep it is, without recursion.
@@ -244,49 +231,120 @@ impl Nesting {
     }
 }
 
-/// Whether a byte below the space is in the text; without a branch for each, so
-/// that the compiler compares many at once.
-fn has_controls(bytes: &[u8]) -> bool {
-    let (blocks, rest) = bytes.as_chunks::<64>();
-    let least = |bytes: &[u8]| bytes.iter().fold(u8::MAX, |least, &byte| least.min(byte));
-    blocks.iter().any(|block| least(block) < b' ') || least(rest) < b' '
-}
+/// How many bytes of a string are looked at together.
+const BLOCK: usize = 16;
+/// Of a string's end: there are escapes before it.
+const ESCAPED: usize = 1 << (usize::BITS - 1);
+/// No string's end.
+const MALFORMED: usize = usize::MAX;
 
-const ONES: u64 = u64::from_le_bytes([1; 8]);
-const HIGHS: u64 = ONES << 7;
-/// Words of eight bytes that are looked at before a search for long texts is set up.
-const SHORT: usize = 5;
-
-/// The lowest zero byte has its high bit set, and no lower one.
-const fn zero_bytes(word: u64) -> u64 {
-    word.wrapping_sub(ONES) & !word & HIGHS
-}
-
-/// Where the first quote or backslash is: most strings are short.
-fn find_special(text: &[u8]) -> Option<usize> {
-    let (words, _) = text.as_chunks::<8>();
-    for (at, word) in words.iter().take(SHORT).enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let found = zero_bytes(word ^ (ONES * b'"' as u64)) | zero_bytes(word ^ (ONES * b'\\' as u64));
-        if found != 0 {
-            return Some(at * 8 + found.trailing_zeros() as usize / 8);
+/// Where the closing quote of a string is that begins at `from`; with a mark if it
+/// holds escapes. A plain number, as that is returned in a register: the parts of
+/// a larger value would be written and read back in every member of every line.
+fn end_of_string(bytes: &[u8], from: usize) -> usize {
+    let (mut block, mut next, mut escaped) = (from, from, 0);
+    loop {
+        let mut special = match bytes[block..].first_chunk() {
+            Some(chunk) => special_bytes(chunk),
+            None => {
+                let rest = &bytes[block..];
+                let mut last = [b' '; BLOCK];
+                last[..rest.len()].copy_from_slice(rest);
+                special_bytes(&last)
+            }
+        };
+        // What belongs to an escape is none of its own.
+        special &= u32::MAX << (next - block);
+        while special != 0 {
+            let at = block + special.trailing_zeros() as usize;
+            match bytes[at] {
+                b'"' => return at | escaped,
+                b'\\' => {
+                    escaped = ESCAPED;
+                    next = match escape_length(&bytes[at..]) {
+                        Some(length) => at + length,
+                        None => return MALFORMED,
+                    };
+                    special &= u32::MAX << (next - block);
+                }
+                _ => return MALFORMED,
+            }
+        }
+        block += BLOCK;
+        if next <= block {
+            next = block;
+            // A long text without any is walked over faster.
+            while escaped == 0 && bytes[block.min(bytes.len())..].first_chunk().is_some_and(is_plain) {
+                block += LONG;
+                next = block;
+            }
+        }
+        if block >= bytes.len() {
+            return MALFORMED;
         }
     }
-    let seen = words.len().min(SHORT) * 8;
-    memchr2(b'"', b'\\', &text[seen..]).map(|at| seen + at)
 }
 
-/// Where the first backslash is: where there is one, more are near.
-fn find_backslash(text: &[u8]) -> Option<usize> {
-    let (words, _) = text.as_chunks::<8>();
-    for (at, word) in words.iter().take(SHORT).enumerate() {
-        let found = zero_bytes(u64::from_le_bytes(*word) ^ (ONES * b'\\' as u64));
-        if found != 0 {
-            return Some(at * 8 + found.trailing_zeros() as usize / 8);
-        }
+/// How many bytes of a long text are looked at together.
+const LONG: usize = 4 * BLOCK;
+
+/// Whether there is neither quote, backslash nor control character.
+#[inline]
+fn is_plain(bytes: &[u8; LONG]) -> bool {
+    let (blocks, _) = bytes.as_chunks();
+    blocks.iter().fold(0, |found, block| found | special_bytes(block)) == 0
+}
+
+/// A bit for each quote, backslash and control character.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn special_bytes(block: &[u8; BLOCK]) -> u32 {
+    use std::arch::x86_64::{
+        _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
+    };
+    let (low, high) = halves(block);
+    // SAFETY: these need SSE2, which every x86-64 has; they touch no memory.
+    unsafe {
+        let bytes = _mm_set_epi64x(high as i64, low as i64);
+        let quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'"' as i8));
+        let backslashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\\' as i8));
+        let controls = _mm_cmpeq_epi8(bytes, _mm_min_epu8(bytes, _mm_set1_epi8(0x1F)));
+        _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quotes, backslashes), controls)) as u32
     }
-    let seen = words.len().min(SHORT) * 8;
-    memchr(b'\\', &text[seen..]).map(|at| seen + at)
+}
+
+/// A bit for each quote, backslash and control character.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline]
+fn special_bytes(block: &[u8; BLOCK]) -> u32 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGHS: u64 = ONES << 7;
+    // Without a carry from one byte to the next, so that every bit is exact.
+    let zeros = |word: u64| !(((word & !HIGHS) + !HIGHS) | word | !HIGHS);
+    let word = |word: u64| {
+        let controls = zeros(word & (ONES * 0xE0));
+        let found = zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64)) | controls;
+        // The high bits of eight bytes, gathered into one.
+        ((found >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32
+    };
+    let (low, high) = halves(block);
+    word(low) | word(high) << 8
+}
+
+#[inline]
+fn halves(block: &[u8; BLOCK]) -> (u64, u64) {
+    let both = u128::from_le_bytes(*block);
+    (both as u64, (both >> 64) as u64)
+}
+
+/// How long the escape is that begins with these bytes, if it is one.
+#[inline]
+fn escape_length(bytes: &[u8]) -> Option<usize> {
+    match bytes.get(1)? {
+        b'n' | b'"' | b'\\' | b't' | b'r' | b'/' | b'b' | b'f' => Some(2),
+        b'u' => bytes.get(2..6)?.iter().all(u8::is_ascii_hexdigit).then_some(6),
+        _ => None,
+    }
 }
 
 impl<'a> Text<'a> {
@@ -296,36 +354,133 @@ impl<'a> Text<'a> {
         if !self.escaped {
             return Cow::Borrowed(self.raw);
         }
-        let mut decoded = Vec::with_capacity(self.raw.len());
-        self.decode_into(|part| decoded.extend_from_slice(part));
+        let mut decoded = vec![0; self.raw.len()];
+        let length = self.decode_into(&mut decoded);
+        decoded.truncate(length);
         Cow::Owned(String::from_utf8(decoded).unwrap_or_default())
     }
 
-    /// Gives the string in parts. It is never longer than it was with its escapes.
-    pub(super) fn decode_into(self, mut put: impl FnMut(&[u8])) {
-        let mut rest = self.raw.as_bytes();
-        while let Some(at) = find_backslash(rest) {
-            put(&rest[..at]);
-            let mut length = 2;
-            match rest.get(at + 1) {
-                Some(b'n') => put(b"\n"),
-                Some(b't') => put(b"\t"),
-                Some(b'r') => put(b"\r"),
-                Some(b'b') => put(b"\x08"),
-                Some(b'f') => put(b"\x0C"),
-                Some(b'u') => {
-                    let character;
-                    (character, length) = unicode_escape(&rest[at..]);
-                    put(character.encode_utf8(&mut [0; 4]).as_bytes());
+    /// The string, if it is one of those that mean something as a name.
+    #[inline]
+    pub(super) fn name(self) -> &'a str {
+        if self.escaped { self.unescaped_name() } else { self.raw }
+    }
+
+    #[cold]
+    fn unescaped_name(self) -> &'static str {
+        let name = self.decode();
+        NAMES.iter().find(|known| **known == name).copied().unwrap_or_default()
+    }
+
+    /// Writes the string, which is never longer than it was with its escapes, to
+    /// the beginning of `to`; returns its length.
+    pub(super) fn decode_into(self, to: &mut [u8]) -> usize {
+        let from = self.raw.as_bytes();
+        let (mut read, mut written) = (0, 0);
+        while read < from.len() {
+            // Whole blocks are copied, and what is too much is written over.
+            if let (Some(block), Some(room)) =
+                (from[read..].first_chunk::<BLOCK>(), to[written..].first_chunk_mut::<BLOCK>())
+            {
+                *room = *block;
+                let plain = special_bytes(block).trailing_zeros().min(BLOCK as u32) as usize;
+                (read, written) = (read + plain, written + plain);
+                if plain == BLOCK {
+                    continue;
                 }
-                Some(other) => put(std::slice::from_ref(other)),
-                None => length = 1,
             }
-            rest = &rest[at + length..];
+            if from[read] != b'\\' {
+                to[written] = from[read];
+                (read, written) = (read + 1, written + 1);
+                continue;
+            }
+            let plain = match from.get(read + 1) {
+                Some(b'n') => b'\n',
+                Some(b't') => b'\t',
+                Some(b'r') => b'\r',
+                Some(b'b') => 0x08,
+                Some(b'f') => 0x0C,
+                Some(b'u') => {
+                    let (character, length) = unicode_escape(&from[read..]);
+                    written += character.encode_utf8(&mut to[written..]).len();
+                    read += length;
+                    continue;
+                }
+                Some(&other) => other,
+                None => break,
+            };
+            to[written] = plain;
+            (read, written) = (read + 2, written + 1);
         }
-        put(rest);
+        written
     }
 }
+
+/// Names of members and types that mean something.
+const NAMES: [&str; 62] = [
+    "type",
+    "event",
+    "index",
+    "delta",
+    "text",
+    "thinking",
+    "partial_json",
+    "session_id",
+    "parent_tool_use_id",
+    "request_id",
+    "uuid",
+    "message",
+    "content",
+    "error",
+    "subtype",
+    "model",
+    "cwd",
+    "tools",
+    "claude_code_version",
+    "attempt",
+    "error_status",
+    "retry_delay_ms",
+    "id",
+    "usage",
+    "stop_reason",
+    "content_block",
+    "name",
+    "input",
+    "tool_use_id",
+    "is_error",
+    "api_error_status",
+    "result",
+    "duration_ms",
+    "ttft_ms",
+    "num_turns",
+    "total_cost_usd",
+    "modelUsage",
+    "permission_denials",
+    "structured_output",
+    "inputTokens",
+    "outputTokens",
+    "cacheReadInputTokens",
+    "cacheCreationInputTokens",
+    "webSearchRequests",
+    "costUSD",
+    "stream_event",
+    "assistant",
+    "Assistant",
+    "user",
+    "system",
+    "message_start",
+    "message_delta",
+    "message_stop",
+    "content_block_start",
+    "content_block_delta",
+    "content_block_stop",
+    "ping",
+    "text_delta",
+    "thinking_delta",
+    "input_json_delta",
+    "tool_use",
+    "tool_result",
+];
 
 /// The character at an escape of the form `\uXXXX`, or two of them, and how long
 /// they are.

@@ -34,7 +34,6 @@ mod import;
 mod line;
 mod many;
 mod scanner;
-mod shared;
 mod time;
 mod watch;
 

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, Statement};
 
 use super::{
     generations,
-    many::{Binder, Insert},
     names::{NameKind, Names},
     prune,
     rows::Stored,
@@ -220,7 +219,7 @@ impl Deltas {
         before: Option<&Stored>,
         after: Option<&Stored>,
     ) -> rusqlite::Result<()> {
-        for row in before.iter().chain(&after).filter(|_| before != after) {
+        for row in before.iter().chain(&after) {
             self.note_day(row.ts);
         }
         if let (Some(before), Some(after)) = (before, after)
@@ -291,15 +290,16 @@ impl Deltas {
             let horizon = prune::horizon(db)?;
             shrunk.retain(|id, _| id.is_provable(horizon) || id.is_made_of_days());
         }
-        let is_plain = |id: &CellId, delta: &Sums| {
-            !shrunk.contains_key(id) && delta.durations.is_empty() && delta.first.is_some()
-        };
-        let (plain, others): (Vec<_>, Vec<_>) =
-            self.into_cells(db, names)?.into_iter().partition(|(id, delta)| is_plain(id, delta));
-        ADD.write(db, &plain, bind_cell)?;
-        // Of the others, some look at the cells before them.
-        for (id, delta) in others {
-            change_cell(db, id, &delta, shrunk.get(&id).copied())?;
+        let cells = self.into_cells(db, names)?;
+        let mut add = db.prepare_cached(ADD)?;
+        for (id, delta) in cells {
+            if let Some(left) = shrunk.get(&id) {
+                change_cell(db, id, &delta, Some(*left))?;
+            } else if delta.durations.is_empty() && delta.first.is_some() {
+                put_cell(&mut add, id, &delta)?;
+            } else {
+                change_cell(db, id, &delta, None)?;
+            }
         }
         Ok(())
     }
@@ -331,24 +331,17 @@ fn change_cell(db: &Connection, id: CellId, delta: &Sums, left: Option<(i64, i64
     write_cell(db, id, &sums)
 }
 
-macro_rules! into {
-    ($insert:literal) => {
-        concat!(
-            $insert,
-            " INTO rollups (level, dimension, start, name, simulated, requests, errors, input, output, cache_read, \
-             cache_write_5m, cache_write_1h, web_searches, cost_auto, cost_calculated, cost_reported, \
-             unpriced_auto, unpriced_calculated, unpriced_reported, first, last, durations)"
-        )
-    };
-}
-
-const PUT: Insert = Insert::new(into!("INSERT OR REPLACE"), 22, "");
+const PUT: &str = "INSERT OR REPLACE INTO rollups (level, dimension, start, name, simulated, requests, errors, input, \
+     output, cache_read, cache_write_5m, cache_write_1h, web_searches, cost_auto, cost_calculated, cost_reported, \
+     unpriced_auto, unpriced_calculated, unpriced_reported, first, last, durations) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
 
 /// As [`PUT`], onto what is there; durations stay as they are.
-const ADD: Insert = Insert::new(
-    into!("INSERT"),
-    22,
-    "ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, errors = errors + excluded.errors, \
+const ADD: &str = "INSERT INTO rollups (level, dimension, start, name, simulated, requests, errors, input, \
+     output, cache_read, cache_write_5m, cache_write_1h, web_searches, cost_auto, cost_calculated, cost_reported, \
+     unpriced_auto, unpriced_calculated, unpriced_reported, first, last, durations) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22) \
+     ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, errors = errors + excluded.errors, \
      input = input + excluded.input, output = output + excluded.output, \
      cache_read = cache_read + excluded.cache_read, cache_write_5m = cache_write_5m + excluded.cache_write_5m, \
      cache_write_1h = cache_write_1h + excluded.cache_write_1h, web_searches = web_searches + excluded.web_searches, \
@@ -356,8 +349,7 @@ const ADD: Insert = Insert::new(
      cost_reported = cost_reported + excluded.cost_reported, unpriced_auto = unpriced_auto + excluded.unpriced_auto, \
      unpriced_calculated = unpriced_calculated + excluded.unpriced_calculated, \
      unpriced_reported = unpriced_reported + excluded.unpriced_reported, \
-     first = min(first, excluded.first), last = max(last, excluded.last)",
-);
+     first = min(first, excluded.first), last = max(last, excluded.last)";
 
 pub(crate) fn delete_cell(db: &Connection, id: CellId) -> rusqlite::Result<()> {
     db.prepare_cached(
@@ -368,14 +360,11 @@ pub(crate) fn delete_cell(db: &Connection, id: CellId) -> rusqlite::Result<()> {
 }
 
 pub(crate) fn write_cell(db: &Connection, id: CellId, sums: &Sums) -> rusqlite::Result<()> {
-    PUT.write(db, &[(id, sums)], |binder, (id, sums)| bind_sums(binder, *id, sums))
+    let mut put = db.prepare_cached(PUT)?;
+    put_cell(&mut put, id, sums)
 }
 
-fn bind_cell(binder: &mut Binder<'_, '_>, (id, sums): &(CellId, Sums)) -> rusqlite::Result<()> {
-    bind_sums(binder, *id, sums)
-}
-
-fn bind_sums(binder: &mut Binder<'_, '_>, id: CellId, sums: &Sums) -> rusqlite::Result<()> {
+fn put_cell(put: &mut Statement<'_>, id: CellId, sums: &Sums) -> rusqlite::Result<()> {
     let numbers = [
         i64::from(id.level),
         i64::from(id.dimension),
@@ -397,12 +386,14 @@ fn bind_sums(binder: &mut Binder<'_, '_>, id: CellId, sums: &Sums) -> rusqlite::
         sums.unpriced.calculate,
         sums.unpriced.display,
     ];
-    for number in numbers {
-        binder.number(number)?;
+    for (at, number) in (1..).zip(numbers) {
+        put.raw_bind_parameter(at, number)?;
     }
-    binder.optional(sums.first)?;
-    binder.optional(sums.last)?;
-    binder.blob(&sums.durations.to_bytes())
+    put.raw_bind_parameter(20, sums.first)?;
+    put.raw_bind_parameter(21, sums.last)?;
+    put.raw_bind_parameter(22, sums.durations.to_bytes())?;
+    put.raw_execute()?;
+    Ok(())
 }
 
 /// The times of a cell's first and last row, from the rows themselves.
@@ -415,22 +406,16 @@ fn first_and_last(db: &Connection, id: CellId) -> rusqlite::Result<(Option<i64>,
             .query_row((id.name, id.simulated), |row| Ok((row.get(0)?, row.get(1)?)));
     }
     let level = Level::ALL.into_iter().find(|l| *l as u8 == id.level).unwrap_or(Level::Quarter);
-    let parts = match level {
-        Level::FourWeeks => Some(Level::Day),
-        Level::SixHours => Some(Level::Hour),
-        _ => None,
-    };
-    if let Some(parts) = parts {
-        // They were written before it.
+    if level == Level::FourWeeks {
+        // Its days were written before it.
         return db
             .prepare_cached(
-                "SELECT min(first), max(last) FROM rollups WHERE level = ?1 AND dimension = ?2 AND start >= ?3 \
-                 AND start < ?4 AND name = ?5 AND simulated = ?6",
+                "SELECT min(first), max(last) FROM rollups WHERE level = 2 AND dimension = ?1 AND start >= ?2 \
+                 AND start < ?3 AND name = ?4 AND simulated = ?5",
             )?
-            .query_row(
-                (parts as u8, id.dimension, id.start, id.start + level.millis(), id.name, id.simulated),
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            );
+            .query_row((id.dimension, id.start, id.start + level.millis(), id.name, id.simulated), |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            });
     }
     let filter = match Dimension::ALL.into_iter().find(|d| *d as u8 == id.dimension) {
         None | Some(Dimension::All) => "?4 = 0",

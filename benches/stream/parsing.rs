@@ -1,0 +1,106 @@
+//! Lines to messages.
+
+use std::hint::black_box;
+
+use bytes::Bytes;
+use claude_cli::{Event, MessageParser, StreamFormat, stream::Decoder};
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, measurement::WallTime};
+
+use crate::{lines, ours, plain};
+
+/// Lines that are decoded in one go.
+const LINES: usize = 100;
+
+fn decode(format: StreamFormat, bytes: &[u8], mut each: impl FnMut(Event)) {
+    let mut decoder = Decoder::new(format);
+    // As a pipe is read.
+    for piece in bytes.chunks(64 << 10) {
+        decoder.buffer_mut().extend_from_slice(piece);
+        while let Some(event) = decoder.next_event() {
+            each(event.expect("the line is sound"));
+        }
+    }
+    while let Some(event) = decoder.finish() {
+        each(event.expect("the line is sound"));
+    }
+}
+
+/// What is done with each line, by each in its own way; the text is the same.
+fn compare(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, line: &str, with_content: bool) {
+    let text = Bytes::from(format!("{line}\n").repeat(LINES));
+    let lines: Vec<Bytes> = plain::lines(&text).map(|line| text.slice_ref(line)).collect();
+    let parser = MessageParser::new(StreamFormat::StreamJson);
+    let ours = || {
+        let parse = |line: &Bytes| parser.parse_bytes(line.clone()).expect("it is sound").expect("it is a line");
+        black_box(&lines).iter().map(|line| ours::sum(&parse(line), with_content)).sum::<u64>()
+    };
+    let derived = || {
+        let lines = black_box(&lines).iter();
+        if with_content {
+            lines.map(|line| plain::derived(line).sum()).sum::<u64>()
+        } else {
+            lines.map(|line| plain::derived_envelope(line).sum()).sum()
+        }
+    };
+    let value = || {
+        let lines = black_box(&lines).iter();
+        lines.map(|line| plain::value_sum(&plain::value(line), with_content)).sum::<u64>()
+    };
+    assert_eq!((ours(), ours()), (derived(), value()), "{name}");
+    group.throughput(Throughput::Bytes(text.len() as u64));
+    group.bench_function(BenchmarkId::new("ours", name), |b| b.iter(ours));
+    group.bench_function(BenchmarkId::new("derived", name), |b| b.iter(derived));
+    group.bench_function(BenchmarkId::new("value", name), |b| b.iter(value));
+}
+
+/// Everything of a message is read.
+pub(crate) fn messages(c: &mut Criterion) {
+    let mut group = c.benchmark_group("parse_100_lines");
+    for (name, line) in [
+        ("bare_100", lines::bare(100)),
+        ("delta_250", lines::delta(250)),
+        ("delta_1k", lines::delta(1_000)),
+        ("delta_10k", lines::delta(10_000)),
+        ("code_delta_10k", lines::code_delta(10_000)),
+        ("assistant_1k", lines::assistant(1_000)),
+        ("assistant_10k", lines::assistant(10_000)),
+        ("result_1k", lines::result(1_000)),
+        ("tool_result_10k", lines::tool_result(10_000)),
+    ] {
+        compare(&mut group, name, &line, true);
+    }
+    group.finish();
+}
+
+/// Only who said what, and what it cost: not the content.
+pub(crate) fn parts(c: &mut Criterion) {
+    let mut group = c.benchmark_group("parse_100_envelopes");
+    for (name, line) in
+        [("assistant_10k", lines::assistant(10_000)), ("tool_result_10k", lines::tool_result(10_000))]
+    {
+        compare(&mut group, name, &line, false);
+    }
+    group.finish();
+}
+
+/// The rows of the guide's table: one message each, and a document of ten.
+pub(crate) fn documents(c: &mut Criterion) {
+    let mut group = c.benchmark_group("parse");
+    let json = Bytes::from_static(br#"{"type":"Assistant","content":"Hello, this is a message."}"#);
+    let text = Bytes::from_static(b"This is a plain text message of a run.");
+    let parser = MessageParser::new(StreamFormat::StreamJson);
+    group.bench_function("json_60", |b| b.iter(|| parser.parse_bytes(black_box(&json).clone())));
+    group.bench_function("json_60_value", |b| b.iter(|| plain::value(black_box(&json))));
+    let parser = MessageParser::new(StreamFormat::Text);
+    group.bench_function("text_38", |b| b.iter(|| parser.parse_bytes(black_box(&text).clone())));
+    let document = format!("[{}]", vec![lines::bare(100); 10].join(","));
+    group.bench_function("document_of_10", |b| {
+        b.iter(|| {
+            let mut events = 0;
+            decode(StreamFormat::Json, black_box(document.as_bytes()), |_| events += 1);
+            assert_eq!(events, 10);
+        });
+    });
+    group.bench_function("document_of_10_value", |b| b.iter(|| plain::value(black_box(document.as_bytes()))));
+    group.finish();
+}

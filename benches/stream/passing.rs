@@ -1,0 +1,145 @@
+//! From bytes, through the channel, to a reader.
+
+use std::{collections::VecDeque, hint::black_box, time::Duration};
+
+use claude_cli::{
+    StreamConfig, StreamConfigBuilder, StreamFormat,
+    stream::{Decoder, channel},
+};
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{lines, ours, plain};
+
+const MESSAGES: usize = 1_000;
+/// As the backends do.
+const BATCH: usize = 32;
+
+fn text(line: &str, messages: usize) -> &'static [u8] {
+    format!("{line}\n").repeat(messages).leak().as_bytes()
+}
+
+/// One task decodes and sends, another one reads everything of it.
+async fn ours(text: &'static [u8], config: StreamConfig, pause: Option<Duration>) -> u64 {
+    let (sender, mut receiver) = channel(&config).expect("the settings are sound");
+    let writer = tokio::spawn(async move {
+        let mut decoder = Decoder::new(StreamFormat::StreamJson);
+        let mut batch = VecDeque::new();
+        for piece in text.chunks(64 << 10) {
+            decoder.buffer_mut().extend_from_slice(piece);
+            while let Some(event) = decoder.next_event() {
+                batch.push_back(event.expect("the line is sound"));
+                if batch.len() == BATCH || sender.is_awaited() {
+                    sender.send_all(&mut batch).await.expect("the reader reads on");
+                }
+            }
+            sender.send_all(&mut batch).await.expect("the reader reads on");
+        }
+    });
+    let mut sum = 0;
+    while let Some(event) = receiver.recv().await {
+        sum += ours::sum(&event, true);
+        if let Some(pause) = pause {
+            tokio::time::sleep(pause).await;
+        }
+    }
+    writer.await.expect("the writer ends");
+    sum
+}
+
+/// The same with a derived struct and `tokio::mpsc`.
+async fn plain(text: &'static [u8], size: usize, pause: Option<Duration>) -> u64 {
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(size);
+    let writer = tokio::spawn(async move {
+        for line in plain::lines(text) {
+            sender.send(plain::derived(line)).await.expect("the reader reads on");
+        }
+    });
+    let mut sum = 0;
+    while let Some(line) = receiver.recv().await {
+        sum += line.sum();
+        if let Some(pause) = pause {
+            tokio::time::sleep(pause).await;
+        }
+    }
+    writer.await.expect("the writer ends");
+    sum
+}
+
+fn runtimes() -> [(&'static str, Runtime); 2] {
+    let one = Builder::new_current_thread().enable_time().build();
+    let two = Builder::new_multi_thread().worker_threads(2).enable_time().build();
+    [("1_thread", one.expect("a runtime")), ("2_threads", two.expect("a runtime"))]
+}
+
+fn fixed(size: usize) -> StreamConfig {
+    StreamConfigBuilder::new().channel_buffer_size(size).build()
+}
+
+/// Messages of 100 B, 1 KB and 10 KB, end to end.
+pub(crate) fn sizes(c: &mut Criterion) {
+    let mut group = c.benchmark_group("end_to_end_1000");
+    group.throughput(Throughput::Elements(MESSAGES as u64));
+    for (threads, runtime) in runtimes() {
+        for (name, line) in [("100", lines::bare(100)), ("1k", lines::delta(1_000)), ("10k", lines::delta(10_000))]
+        {
+            let text = text(&line, MESSAGES);
+            let spawn = |work| runtime.block_on(async { tokio::spawn(work).await.expect("it ends") });
+            assert_eq!(
+                runtime.block_on(ours(text, StreamConfig::default(), None)),
+                runtime.block_on(plain(text, 100, None))
+            );
+            group.bench_function(BenchmarkId::new(format!("ours_{threads}"), name), |b| {
+                b.iter(|| black_box(spawn(Box::pin(ours(text, StreamConfig::default(), None)) as Work)));
+            });
+            group.bench_function(BenchmarkId::new(format!("plain_{threads}"), name), |b| {
+                b.iter(|| black_box(spawn(Box::pin(plain(text, 100, None)) as Work)));
+            });
+        }
+    }
+    group.finish();
+}
+
+type Work = std::pin::Pin<Box<dyn Future<Output = u64> + Send>>;
+
+/// Channels from 10 to 1,000 messages, and the adaptive one.
+pub(crate) fn buffers(c: &mut Criterion) {
+    let mut group = c.benchmark_group("buffer_sizes_1000");
+    group.throughput(Throughput::Elements(MESSAGES as u64));
+    let text = text(&lines::bare(100), MESSAGES);
+    let adaptive = StreamConfigBuilder::new().adaptive_buffering(true).build();
+    for (threads, runtime) in runtimes() {
+        let spawn = |work: Work| runtime.block_on(async { tokio::spawn(work).await.expect("it ends") });
+        for size in [10, 50, 100, 200, 500, 1000] {
+            group.bench_function(BenchmarkId::new(format!("ours_{threads}"), size), |b| {
+                b.iter(|| black_box(spawn(Box::pin(ours(text, fixed(size), None)))));
+            });
+            group.bench_function(BenchmarkId::new(format!("plain_{threads}"), size), |b| {
+                b.iter(|| black_box(spawn(Box::pin(plain(text, size, None)))));
+            });
+        }
+        group.bench_function(BenchmarkId::new(format!("ours_{threads}"), "adaptive"), |b| {
+            b.iter(|| black_box(spawn(Box::pin(ours(text, adaptive, None)))));
+        });
+    }
+    group.finish();
+}
+
+/// Readers that take no time, 1 ms and 10 ms a message: 100 messages.
+pub(crate) fn readers(c: &mut Criterion) {
+    let mut group = c.benchmark_group("readers_100");
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    let text = text(&lines::bare(100), 100);
+    let [(_, runtime), _] = runtimes();
+    for (name, pause) in
+        [("fast", None), ("1ms", Some(Duration::from_millis(1))), ("10ms", Some(Duration::from_millis(10)))]
+    {
+        group.bench_function(BenchmarkId::new("ours", name), |b| {
+            b.iter(|| black_box(runtime.block_on(ours(text, fixed(100), pause))));
+        });
+        group.bench_function(BenchmarkId::new("plain", name), |b| {
+            b.iter(|| black_box(runtime.block_on(plain(text, 100, pause))));
+        });
+    }
+    group.finish();
+}
