@@ -18,7 +18,7 @@ CARGO_DEB = $(TARGET_DIR)/tools/bin/cargo-deb
 CARGO_DEB_VERSION = 3.8.0
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint bench bench-stream bench-client bench-import bench-neighbours bench-save bench-compare fuzz generate soak release install dist deb macos
+.PHONY: help test lint bench bench-stream bench-client bench-import bench-analytics bench-analytics-large bench-neighbours bench-save bench-compare fuzz generate soak release install dist deb macos
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -31,7 +31,7 @@ lint: ## check format, lints and documentation
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 
-bench: bench-stream bench-client bench-import ## run all benchmarks
+bench: bench-stream bench-client bench-import bench-analytics ## run all benchmarks
 
 bench-stream: ## the streaming core: parsing, the channel, errors (HTML in target/criterion/report)
 	$(CARGO) bench --locked --bench stream
@@ -41,6 +41,14 @@ bench-client: ## what `query` adds to the program it runs
 
 bench-import: ## scanning a gigabyte of transcripts
 	$(CARGO) bench --locked --bench import
+
+bench-analytics: ## dashboards and series over small ledgers
+	$(CARGO) build --release --locked
+	$(CARGO) bench --locked --bench analytics
+
+bench-analytics-large: ## the same, over one and ten million requests as well (8 GB of disk)
+	$(CARGO) build --release --locked
+	$(CARGO) bench --locked --bench analytics -- --large
 
 bench-neighbours: ## a whole import beside ccusage, over a gigabyte (TOKSCALE="tokscale graph" adds that one)
 	$(CARGO) build --release --locked

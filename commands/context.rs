@@ -80,6 +80,9 @@ pub(crate) struct Global {
     /// Do not look for what is new in the transcripts before a report
     #[arg(long, global = true, help_heading = "Global options")]
     no_import: bool,
+    /// Compute every report anew, and keep none
+    #[arg(long, global = true, help_heading = "Global options")]
+    no_cache: bool,
     /// Say nothing on stderr but errors
     #[arg(long, short, global = true, help_heading = "Global options")]
     quiet: bool,
@@ -164,6 +167,11 @@ impl Context {
     /// Whether reports read what is new in the transcripts first.
     pub(crate) const fn imports(&self) -> bool {
         !self.global.no_import
+    }
+
+    /// Whether answers may come from a cache.
+    pub(crate) const fn caches(&self) -> bool {
+        !self.global.no_cache
     }
 
     pub(crate) const fn quiet(&self) -> bool {

@@ -62,13 +62,16 @@ pub(crate) const ENVIRONMENT: [Entry; 17] = [
     ("CLICOLOR_FORCE", "If it is set and not 0, there is colour also where there is no terminal."),
     ("COLUMNS", "The width of tables, if it is not that of the terminal."),
     ("TZ", "The time zone, unless --tz names one."),
-    ("XDG_CONFIG_HOME, XDG_DATA_HOME", "Where the files below are; ~/.config and ~/.local/share if unset."),
+    (
+        "XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_CACHE_HOME",
+        "Where the files below are; ~/.config, ~/.local/share and ~/.cache if unset.",
+    ),
     ("VISUAL, EDITOR", "What `config edit` opens the config file with."),
     ("PATH", "Where claude and the commands of others, claude-cli-NAME, are looked for."),
 ];
 
 /// The files that are read or written.
-pub(crate) const FILES: [Entry; 5] = [
+pub(crate) const FILES: [Entry; 6] = [
     (
         "$XDG_DATA_HOME/claude-cli/ledger.db",
         "The ledger, an SQLite file, with ledger.db-wal and ledger.db-shm while it is open.",
@@ -80,6 +83,10 @@ pub(crate) const FILES: [Entry; 5] = [
     (
         "$XDG_CONFIG_HOME/claude-cli/config.toml",
         "Defaults of options, and names for models; see claude-cli-config(1).",
+    ),
+    (
+        "$XDG_CACHE_HOME/claude-cli/cache.db",
+        "Answers and reports that were given before; it can be deleted at any time.",
     ),
     ("$XDG_CONFIG_HOME/claude-cli/templates/NAME.md", "Templates, for --template NAME."),
     (
@@ -97,6 +104,10 @@ pub(crate) fn examples(command: &str) -> &'static [Entry] {
             (
                 "claude-cli query --max-cost 0.50 --timeout 5m \"hi\"",
                 "Within limits: exits with 3 or 6 beyond them.",
+            ),
+            (
+                "claude-cli query --batch prompts.jsonl --jobs 4 > answers.jsonl",
+                "Every line of a file, four at once, and an answer a line.",
             ),
             (
                 "claude-cli query \"run the tests\" -- --allowedTools=Bash",
@@ -164,6 +175,21 @@ pub(crate) fn examples(command: &str) -> &'static [Entry] {
                 "A picture of the week.",
             ),
         ],
+        "dashboard" => &[
+            ("claude-cli analytics dashboard", "The last seven days."),
+            (
+                "claude-cli analytics dashboard --since 2026-08-01 --format markdown",
+                "Since August, as a document.",
+            ),
+        ],
+        "cache" => &[
+            (
+                "claude-cli analytics cache stats",
+                "What is kept, how often it was of use, and the time that saved.",
+            ),
+            ("claude-cli analytics cache clear --kind summary", "Forget what is kept of summaries."),
+            ("claude-cli analytics cache warm", "Have the answers ready to what is asked most."),
+        ],
         "simulate" => &[(
             "claude-cli simulate --echo --log requests.jsonl",
             "Prints the address to put into ANTHROPIC_BASE_URL, and answers with what it was asked.",
@@ -227,6 +253,8 @@ mod tests {
             "sql",
             "prune",
             "timeseries",
+            "cache",
+            "dashboard",
             "simulate",
             "config",
             "completions",

@@ -1,6 +1,9 @@
 //! `claude-cli`: run Claude from scripts and CI, and know what it cost.
 
 mod analytics;
+mod answers;
+mod asked;
+mod batch;
 mod candidates;
 mod chart;
 mod cli;
@@ -18,6 +21,7 @@ mod prompt;
 mod query;
 mod recording;
 mod report;
+mod signals;
 mod simulate;
 mod status;
 mod statusline;

@@ -70,6 +70,18 @@ const KEY_WIDTH: usize = 40;
 impl Report {
     pub(crate) fn write(&self, format: Format, width: usize) -> anyhow::Result<()> {
         let mut out = io::BufWriter::new(stdout().lock());
+        self.render(&mut out, format, Some(width))?;
+        out.flush()?;
+        Ok(())
+    }
+
+    /// [`write`](Self::write) to somewhere else.
+    pub(crate) fn render(
+        &self,
+        mut out: &mut dyn Write,
+        format: Format,
+        width: Option<usize>,
+    ) -> anyhow::Result<()> {
         match format {
             Format::Json => {
                 serde_json::to_writer_pretty(&mut out, &self.json).map_err(io::Error::from)?;
@@ -90,11 +102,10 @@ impl Report {
                 csv.flush()?;
             }
             Format::Table => {
-                writeln!(out, "{}", self.table(presets::UTF8_BORDERS_ONLY, Some(width)))?;
+                writeln!(out, "{}", self.table(presets::UTF8_BORDERS_ONLY, width))?;
             }
             Format::Markdown => writeln!(out, "{}", self.table(presets::ASCII_MARKDOWN, None))?,
         }
-        out.flush()?;
         Ok(())
     }
 
@@ -113,7 +124,7 @@ impl Report {
 
     /// The columns that fit: those that may be left out are, from the right,
     /// until the rest has room.
-    fn columns_within(&self, width: Option<usize>) -> Vec<usize> {
+    pub(crate) fn columns_within(&self, width: Option<usize>) -> Vec<usize> {
         let mut shown: Vec<usize> = (0..self.columns.len()).collect();
         let Some(width) = width else { return shown };
         let mut total = 1 + shown.iter().map(|&i| self.width_of(i)).sum::<usize>();

@@ -1,20 +1,25 @@
 //! What reports share: the range they are about, and the ledger they read.
 
+use std::sync::Arc;
+
 use clap_complete::ArgValueCandidates;
 use claude_cli::{
     Result,
-    analytics::{TimeRange, dollars, iso},
+    analytics::{CacheConfig, DashboardCache, Question, TimeRange, dollars, iso},
+    cache::{DEFAULT_CACHE_BYTES, DiskCache},
     pricing::format_usd,
     store::{
         Alert, Budget, CostMode, Entry, Filter, FoundText, LedgerReader, RequestRow, RollupQuery, RollupRow,
         RowQuery, Run, RunQuery, SessionQuery, SessionRow, Simulated, Source, Span, SqliteLedger, Sums,
+        size_on_disk,
     },
 };
 use jiff::Timestamp;
 
 use crate::{
+    asked,
     candidates::{agents, branches, hosts, models_seen, projects, sessions, tags, users},
-    context::Context,
+    context::{Context, cache_folder},
     import,
     output::{Column, Value, money, thousands},
 };
@@ -183,7 +188,41 @@ pub(crate) fn cost(sums: &Sums, mode: CostMode) -> Value {
     Value { shown, raw: format_usd(nanos, 0, true) }
 }
 
+/// Reports of smaller ledgers are computed in less time than it takes to look
+/// for them on disk; and so are those that come from sums, of any ledger.
+const LEAST_CACHED: u64 = 16 << 20;
+
 impl Context {
+    /// Answers a question, with all that is new in the transcripts; from the
+    /// cache if that knows the answer and the ledger is large.
+    pub(crate) fn ask<Q: Question>(&self, question: &Q) -> anyhow::Result<Q::Answer> {
+        let reader = self.ledger_reader()?;
+        let worth_it = self.caches() && question.is_costly() && size_on_disk(&self.ledger_path()?) >= LEAST_CACHED;
+        // Without a folder for it, there is no cache.
+        let Some(disk) = self.disk_cache().ok().filter(|_| worth_it).map(Arc::new) else {
+            return Ok(question.answer(&*reader)?);
+        };
+        let cache = DashboardCache::new(CacheConfig::default()).with_disk(Arc::clone(&disk));
+        let answer = cache.ask(&*reader, question)?;
+        drop(cache);
+        if !asked::is_unasked() {
+            asked::note(self);
+        }
+        if let Some(warning) = disk.take_warning() {
+            self.note(&warning);
+        }
+        match Arc::try_unwrap(answer) {
+            Ok(answer) => Ok(answer),
+            // Nobody else holds it any more; if someone did, the ledger would be asked again.
+            Err(_) => Ok(question.answer(&*reader)?),
+        }
+    }
+
+    /// The cache on disk.
+    pub(crate) fn disk_cache(&self) -> anyhow::Result<DiskCache> {
+        Ok(DiskCache::open(&cache_folder()?.join("cache.db"), DEFAULT_CACHE_BYTES))
+    }
+
     /// The ledger for a report, with all that is new in the transcripts. If
     /// there is none yet, an empty one, and a word on stderr.
     pub(crate) fn ledger_reader(&self) -> anyhow::Result<Box<dyn LedgerReader>> {

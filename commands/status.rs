@@ -31,6 +31,9 @@ pub(crate) fn line(outcome: &Outcome) -> String {
     if let Some(speed) = outcome.tokens_per_second() {
         parts.push(format!("{speed:.0} tokens/s"));
     }
+    if run.cached {
+        parts.push("from the cache".to_owned());
+    }
     if run.simulated {
         parts.push("simulated".to_owned());
     }

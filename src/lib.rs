@@ -25,6 +25,7 @@
 //! | [`transcript`] | finding and scanning Claude Code's transcripts | `analytics` |
 //! | [`analytics`] | summaries, time series, blocks and budgets over the ledger | `analytics` |
 //! | [`cache`] | an on-disk cache with lifetimes | `analytics` |
+//! | [`live`] | one state shown live to many: changes, alerts, slow clients | `server` |
 //! | [`simulate`] | a Messages API server on loopback; made-up histories of transcripts | `server`; `analytics` |
 //!
 //! Errors are one type, [`Error`], with predicates such as
@@ -37,6 +38,8 @@ pub mod analytics;
 pub mod cache;
 pub mod client;
 mod error;
+#[cfg(feature = "server")]
+pub mod live;
 pub mod pricing;
 #[cfg(any(feature = "analytics", feature = "server"))]
 pub mod simulate;

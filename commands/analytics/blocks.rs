@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use claude_cli::{
-    analytics::{Block, BlocksQuery, TimeRange, blocks, figures, iso},
+    analytics::{Block, BlocksQuery, TimeRange, figures, iso},
     store::CostMode,
 };
 use jiff::Timestamp;
@@ -81,8 +81,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         simulated: args.report.simulated(),
     };
     let now = now.as_millisecond();
-    let reader = context.ledger_reader()?;
-    let mut found = blocks(&*reader, &query)?;
+    let mut found = context.ask(&query)?;
     if args.active {
         found.retain(|block| block.is_active(now));
     }
@@ -94,7 +93,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         None => None,
         Some(TokenLimit::Most) => {
             let ever = BlocksQuery { range: TimeRange::all(context.tz.clone()), ..query.clone() };
-            let earlier = blocks(&*reader, &ever)?.into_iter().filter(|block| !block.is_active(now));
+            let earlier = context.ask(&ever)?.into_iter().filter(|block| !block.is_active(now));
             let most = earlier.map(|block| block.sums.total_tokens()).max();
             if most.is_none() {
                 context.note("--token-limit max: there is no earlier window to compare with");

@@ -3,6 +3,8 @@
 mod alerts;
 mod blocks;
 mod budget;
+mod cache;
+mod dashboard;
 mod export;
 mod prune;
 mod reprice;
@@ -26,6 +28,9 @@ pub(crate) enum Command {
     /// Show how cost, requests and latency went over time
     #[command(after_long_help = shown_examples("timeseries"))]
     Timeseries(timeseries::Args),
+    /// Show how a range went, on one screen
+    #[command(after_long_help = shown_examples("dashboard"))]
+    Dashboard(dashboard::Args),
     /// List sessions, the newest or the costliest first
     #[command(after_long_help = shown_examples("sessions"))]
     Sessions(sessions::Args),
@@ -45,6 +50,9 @@ pub(crate) enum Command {
     /// Write the ledger's rows, for other programs and other ledgers
     #[command(after_long_help = shown_examples("export"))]
     Export(export::Args),
+    /// Show what is kept of answers, and forget it
+    #[command(subcommand, after_long_help = shown_examples("cache"))]
+    Cache(cache::Command),
     /// Check the ledger and its rollups
     Verify(verify::Args),
     /// Calculate all costs anew, by the price table in force
@@ -59,6 +67,7 @@ impl Command {
         match self {
             Self::Summary(args) => summary::run(&args, context),
             Self::Timeseries(args) => timeseries::run(&args, context),
+            Self::Dashboard(args) => dashboard::run(&args, context),
             Self::Sessions(args) => sessions::run(&args, context),
             Self::Blocks(args) => blocks::run(&args, context),
             Self::Budget(command) => command.run(context),
@@ -66,6 +75,7 @@ impl Command {
             Self::Runs(args) => runs::run(&args, context),
             Self::Sql(args) => sql::run(&args, context),
             Self::Export(args) => export::run(&args, context),
+            Self::Cache(command) => command.run(context),
             Self::Verify(args) => verify::run(&args, context),
             Self::Reprice(args) => reprice::run(&args, context),
             Self::Prune(args) => prune::run(&args, context),

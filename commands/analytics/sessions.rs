@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use claude_cli::{
-    analytics::{SessionsQuery, figures, iso, sessions},
+    analytics::{SessionsQuery, figures, iso},
     store::{CostMode, SessionOrder, SessionRow},
 };
 use jiff::Timestamp;
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         limit: Some(args.limit),
         range,
     };
-    let found = sessions(&*context.ledger_reader()?, &query)?;
+    let found = context.ask(&query)?;
     report(&found, &query, context).write(context.format(), context.width())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use claude_cli::{
     ExitClass,
-    analytics::{GroupBy, GroupOrder, Summary, SummaryQuery, figures, summary},
+    analytics::{GroupBy, GroupOrder, Summary, SummaryQuery, figures},
     pricing::{format_usd, parse_usd_nanos},
     store::{CostMode, Sums},
 };
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::{
     context::Context,
-    output::{Column, Report, Value, millis},
+    output::{Column, Format, Report, Value, millis},
     report::{FilterArgs, ReportArgs, cost, number},
 };
 
@@ -89,8 +89,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         limit: args.limit,
         ..SummaryQuery::new(args.report.range(Timestamp::now(), context)?, args.by)
     };
-    let answer = summary(&*context.ledger_reader()?, query)?;
-    report(&answer).write(context.format(), context.width())?;
+    let answer = context.ask(&query)?;
+    report(&answer, context.format()).write(context.format(), context.width())?;
     if let Some(reason) = gate(args, &answer) {
         eprintln!("claude-cli: gate: {reason}");
         return Ok(ExitClass::Gate.code().into());
@@ -117,7 +117,7 @@ fn gate(args: &Args, answer: &Summary) -> Option<String> {
     })
 }
 
-fn report(answer: &Summary) -> Report {
+fn report(answer: &Summary, format: Format) -> Report {
     let mode = answer.query.cost;
     let by = answer.query.by.name();
     let columns = vec![
@@ -132,10 +132,15 @@ fn report(answer: &Summary) -> Report {
         number("duration_p50_ms", "Median time", true),
         number("cost_usd", "Cost", false),
     ];
-    let rows = answer.groups.iter().map(|group| row(&group.key, &group.sums, mode)).collect();
-    let lines = answer
-        .groups
-        .iter()
+    // Only what is written is worked out: a year of days is many figures.
+    let groups = || answer.groups.iter();
+    let rows = match format {
+        Format::Json | Format::Ndjson => Vec::new(),
+        _ => groups().map(|group| row(&group.key, &group.sums, mode)).collect(),
+    };
+    let json = if format == Format::Json { answer.to_json() } else { serde_json::Value::Null };
+    let lines = groups()
+        .filter(|_| format == Format::Ndjson)
         .map(|group| {
             let mut line = serde_json::Map::new();
             line.insert("key".to_owned(), group.key.clone().into());
@@ -143,7 +148,7 @@ fn report(answer: &Summary) -> Report {
             line.into()
         })
         .collect();
-    Report { columns, rows, totals: Some(row("total", &answer.totals, mode)), json: answer.to_json(), lines }
+    Report { columns, rows, totals: Some(row("total", &answer.totals, mode)), json, lines }
 }
 
 const fn title(by: GroupBy) -> &'static str {

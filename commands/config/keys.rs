@@ -35,7 +35,7 @@ const fn of_all(name: &'static str, about: &'static str) -> Key {
 }
 
 /// All keys. Each is named after the option whose default it is.
-pub(crate) const KEYS: [Key; 17] = [
+pub(crate) const KEYS: [Key; 18] = [
     of_prompts("backend", Kind::Text, "What prompts run on: auto, claude, api or simulated."),
     of_prompts("model", Kind::Text, "The model, by name or alias."),
     of_prompts("system", Kind::Text, "The system prompt."),
@@ -45,6 +45,7 @@ pub(crate) const KEYS: [Key; 17] = [
     of_prompts("retries", Kind::Whole, "How often a request that may be retried is retried."),
     of_prompts("max_tokens", Kind::Whole, "The most output tokens of an answer."),
     of_prompts("max_cost", Kind::Amount, "The most that a run may cost, in USD."),
+    of_prompts("cache_size", Kind::Whole, "How many megabytes the cache may hold."),
     of_prompts("claude", Kind::Text, "The `claude` program."),
     of_prompts("ca_file", Kind::Text, "Further certificate authorities for the `api` backend, as PEM."),
     of_prompts("tag", Kind::List, "Tags of every run, as KEY=VALUE."),

@@ -21,6 +21,7 @@ use serde_json::json;
 use self::{merge::Merged, progress::Bar};
 pub(crate) use self::{merge::same_file, progress::Interrupt};
 use crate::{
+    asked,
     context::Context,
     output::{Column, Report, Value},
 };
@@ -83,6 +84,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     };
     tell_problems(&report, context);
     show(&report, &merged).write(context.format(), context.width())?;
+    if report.requests + merged.requests > 0 && !report.interrupted {
+        asked::warm_after_import(context);
+    }
     Ok(if report.interrupted { ExitCode::from(Error::Interrupted.exit_code()) } else { ExitCode::SUCCESS })
 }
 
@@ -122,14 +126,15 @@ impl Kind {
 /// Who the requests in this machine's transcripts are counted for.
 fn options() -> ImportOptions {
     let mut options = ImportOptions::default();
-    options.user = crate::recording::user();
-    options.host = crate::recording::host();
+    options.user = crate::recording::user().map(Into::into);
+    options.host = crate::recording::host().map(Into::into);
     options
 }
 
 /// Reads transcripts, with a progress bar where somebody watches a long read.
 fn read(ledger: &mut SqliteLedger, plan: Plan, context: &Context) -> anyhow::Result<ImportReport> {
     if plan.is_empty() {
+        ledger.finish_bulk()?;
         let mut none = ImportReport::default();
         none.unchanged = plan.unchanged();
         return Ok(none);
@@ -143,6 +148,7 @@ fn read(ledger: &mut SqliteLedger, plan: Plan, context: &Context) -> anyhow::Res
         }
         if interrupted.came() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
+    ledger.finish_bulk()?;
     // It may have come too late to end anything here.
     report.interrupted |= interrupted.came();
     Ok(report)

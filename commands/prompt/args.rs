@@ -1,14 +1,14 @@
 //! The options of `query` and `stream`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap_complete::ArgValueCandidates;
-use claude_cli::{client::BackendKind, pricing::parse_usd_nanos};
+use claude_cli::{cache::DEFAULT_CACHE_BYTES, client::BackendKind, pricing::parse_usd_nanos};
 
 use super::template::is_key;
 use crate::{
     candidates::{models, sessions, tags, templates},
-    duration::{Limit, parse_limit},
+    duration::{Limit, parse, parse_limit},
 };
 
 /// How an answer is written.
@@ -86,6 +86,15 @@ pub(crate) struct PromptArgs {
     /// Exit with 7 if a tool was denied
     #[arg(long, help_heading = "Limits")]
     pub(crate) fail_on_denied: bool,
+    /// Give an answer that was given before, if it is no older than this
+    #[arg(long, value_name = "TIME", value_parser = parse, help_heading = "Cache")]
+    pub(crate) cache: Option<Duration>,
+    /// Keep also the answers of runs that may use tools
+    #[arg(long, help_heading = "Cache")]
+    pub(crate) cache_with_tools: bool,
+    /// How much the cache may hold
+    #[arg(long, value_name = "MB", default_value_t = DEFAULT_CACHE_BYTES >> 20, help_heading = "Cache")]
+    pub(crate) cache_size: u64,
     /// How the answer is written
     #[arg(long, short, value_enum, default_value_t, help_heading = "Output")]
     pub(crate) output: Output,

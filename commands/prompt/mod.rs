@@ -8,12 +8,13 @@ mod template;
 use std::{
     collections::BTreeSet,
     io::{self, Read, stdin},
+    rc::Rc,
 };
 
 use anyhow::{Context as _, bail};
 use claude_cli::{
     Client, Error, QueryBuilder,
-    client::{Attachment, BackendKind, Limits, Session},
+    client::{Attachment, BackendKind, Limits, Request, Session},
 };
 use rustix::fs::{FileType, fstat};
 
@@ -26,11 +27,15 @@ pub(crate) use self::{
 };
 use crate::context::{Context, config_folder, variable};
 
+/// How many prompts a program that is kept running gets. Its memory grows by
+/// half over the first hundred.
+const USES: u32 = 100;
+
 /// A prompt and how to run it, with everything read that it takes.
 pub(crate) struct Prepared {
     query: QueryBuilder,
     prompt: String,
-    pub(crate) schema: Option<Schema>,
+    pub(crate) schema: Option<Rc<Schema>>,
 }
 
 impl Prepared {
@@ -53,40 +58,94 @@ impl Prepared {
     pub(crate) fn prompt(&self) -> &str {
         &self.prompt
     }
+
+    /// With another model or system prompt, where one is given.
+    pub(crate) fn with(mut self, model: Option<&str>, system: Option<&str>) -> Self {
+        if let Some(model) = model {
+            self.query = self.query.model(model);
+        }
+        if let Some(system) = system {
+            self.query = self.query.system(system);
+        }
+        self
+    }
+
+    /// Within no budget that its backend would have to know of.
+    pub(crate) fn without_budget(mut self) -> Self {
+        self.query = self.query.no_max_cost();
+        self
+    }
+
+    pub(crate) const fn request(&self) -> &Request {
+        self.query.request()
+    }
+
+    pub(crate) fn backend_name(&self) -> Result<&'static str, Error> {
+        self.query.backend_name()
+    }
 }
 
-impl PromptArgs {
-    /// Reads all that the run needs, before anything is run.
-    pub(crate) fn prepare(&self, context: &Context) -> anyhow::Result<Prepared> {
-        let template = match &self.template {
-            Some(name) => Some(Template::read(&config_folder()?, name)?),
-            None => None,
-        };
-        let schema = self.json_schema.as_deref().map(Schema::read).transpose()?;
-        let files = self.files.iter().map(|path| Attachment::read(path)).collect::<Result<Vec<_>, _>>()?;
-        let typed = self.text(template.is_some() || !files.is_empty())?;
-        let prompt = match &template {
-            Some(template) => template.fill(&typed, &self.variables)?,
+/// All that prompts of the same options share, read before anything is run.
+pub(crate) struct Frame<'a> {
+    args: &'a PromptArgs,
+    client: Client,
+    template: Option<Template>,
+    schema: Option<Rc<Schema>>,
+    files: Vec<Attachment>,
+    session: Session,
+}
+
+impl Frame<'_> {
+    /// A prompt by these options.
+    pub(crate) fn prepare(&self, typed: String) -> anyhow::Result<Prepared> {
+        let prompt = match &self.template {
+            Some(template) => template.fill(&typed, &self.args.variables)?,
             None => typed,
         };
         if prompt.trim().is_empty() {
             bail!(Error::Invalid("there is no prompt: give it as an argument or on stdin".to_owned()));
         }
-        let mut query = self.client(template.as_ref(), context).query(prompt.clone()).session(self.session()?);
-        for file in files {
-            query = query.file(file);
+        let mut query = self.client.query(prompt.clone()).session(self.session.clone());
+        for file in &self.files {
+            query = query.file(file.clone());
         }
-        if let Some(schema) = &schema {
+        if let Some(schema) = &self.schema {
             query = query.json_schema(schema.json().clone());
         }
-        if let Some(nanos) = self.max_cost {
+        if let Some(nanos) = self.args.max_cost {
             query = query.max_cost(nanos);
         }
-        let prepared = Prepared { query, prompt, schema };
-        if self.dry_run || prepared.query.backend_name().is_ok() {
-            prepared.query.request().supported_by(self.planned_backend(&prepared))?;
+        let prepared = Prepared { query, prompt, schema: self.schema.clone() };
+        if self.args.dry_run || prepared.query.backend_name().is_ok() {
+            prepared.query.request().supported_by(self.args.planned_backend(&prepared))?;
         }
         Ok(prepared)
+    }
+
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl PromptArgs {
+    /// Reads all that the run needs, before anything is run.
+    pub(crate) fn prepare(&self, context: &Context) -> anyhow::Result<Prepared> {
+        let frame = self.frame(context, None)?;
+        let typed = self.text(frame.template.is_some() || !frame.files.is_empty())?;
+        frame.prepare(typed)
+    }
+
+    /// Reads all that prompts by these options share; `warm` is how many
+    /// programs may be kept running from one to the next.
+    pub(crate) fn frame(&self, context: &Context, warm: Option<usize>) -> anyhow::Result<Frame<'_>> {
+        let template = match &self.template {
+            Some(name) => Some(Template::read(&config_folder()?, name)?),
+            None => None,
+        };
+        let schema = self.json_schema.as_deref().map(Schema::read).transpose()?.map(Rc::new);
+        let files = self.files.iter().map(|path| Attachment::read(path)).collect::<Result<Vec<_>, _>>()?;
+        let client = self.client(template.as_ref(), context, warm);
+        Ok(Frame { args: self, client, template, schema, files, session: self.session()? })
     }
 
     /// The first option given that means nothing for a stream on stdin.
@@ -99,6 +158,7 @@ impl PromptArgs {
             (self.fork, "--fork"),
             (self.json_schema.is_some(), "--json-schema"),
             (self.dry_run, "--dry-run"),
+            (self.cache.is_some(), "--cache"),
             (!self.claude_args.is_empty(), "--"),
         ];
         given.into_iter().find(|(given, _)| *given).map(|(_, option)| option)
@@ -123,7 +183,7 @@ impl PromptArgs {
         }
     }
 
-    fn client(&self, template: Option<&Template>, context: &Context) -> Client {
+    fn client(&self, template: Option<&Template>, context: &Context, warm: Option<usize>) -> Client {
         let limits =
             Limits { first_token: self.first_token_timeout.0, idle: self.idle_timeout.0, total: self.timeout.0 };
         let mut builder = Client::builder()
@@ -143,6 +203,9 @@ impl PromptArgs {
         }
         if let Some(claude) = &self.claude {
             builder = builder.claude_path(claude);
+        }
+        if let Some(most) = warm {
+            builder = builder.warm(most, USES);
         }
         for arg in &self.claude_args {
             builder = builder.claude_arg(arg);

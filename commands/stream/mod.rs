@@ -1,26 +1,31 @@
 //! `claude-cli stream`: run a prompt and print its answer as it comes, or
 //! record a stream that comes on stdin.
 
+mod ask;
 mod judge;
 mod once;
 mod passthrough;
 mod render;
 
 use std::{
-    io::{IsTerminal, stderr},
+    io::{self, IsTerminal, stderr},
     process::ExitCode,
 };
 
 use anyhow::Context as _;
-use claude_cli::{Error, Usage, client::Secrets, store::Outcome};
+use claude_cli::{Error, Event, client::Secrets, store::Outcome};
 
-use self::{
-    once::{Interrupts, Ran, run_once},
-    render::Renderer,
+use self::render::Renderer;
+pub(crate) use self::{
+    ask::{Earlier, ask},
+    once::{Audience, Ran, Terms},
 };
 use crate::{
+    answers::{self, Answers, Kept},
     context::Context,
     prompt::{Prepared, PromptArgs, show_plan},
+    recording::{Label, Unwritten, writer},
+    signals::Interrupts,
     status,
 };
 
@@ -51,76 +56,64 @@ pub(crate) fn run_prompt(command: &'static str, args: &PromptArgs, context: &Con
 }
 
 async fn drive(
-    command: &str,
+    command: &'static str,
     prepared: &Prepared,
     args: &PromptArgs,
     context: &Context,
 ) -> anyhow::Result<ExitCode> {
     // An answer that is checked is shown when it has passed.
     let live = command == "stream" && prepared.schema.is_none();
-    let mut renderer = Renderer::new(args, live, context);
-    let mut interrupts = Interrupts::catch()?;
-    let mut earlier = Earlier::default();
-    let mut complaint: Option<String> = None;
-    let mut asked_again = 0;
-    loop {
-        let left = args.max_cost.map(|most| most - earlier.cost);
-        let query = prepared.query(complaint.as_deref(), left);
-        let mut ran = run_once(command, query, left, &mut renderer, &mut interrupts, args, context).await?;
-        if let (Some(Error::OverBudget { spent, limit }), Some(most)) = (&mut ran.error, args.max_cost) {
-            *spent += earlier.cost;
-            *limit = most;
-        }
-        if let (Some(schema), None, Some(result)) = (&prepared.schema, &ran.error, &ran.result) {
-            match schema.check(result) {
-                Ok(answer) => ran.answer = Some(answer.to_string()),
-                Err(why) => {
-                    ran.error = Some(Error::NotDelivered(format!("the answer does not follow the schema: {why}")));
-                    if asked_again < args.schema_retries && !ran.is_unwritten() {
-                        asked_again += 1;
-                        context.note(&format!("the answer does not follow the schema, asking again: {why}"));
-                        earlier.add(&ran.end(prepared.prompt(), args, context));
-                        if let Some(limit) = args.max_cost.filter(|most| earlier.cost >= *most) {
-                            return Err(Error::OverBudget { spent: earlier.cost, limit }.into());
-                        }
-                        complaint = Some(why);
-                        continue;
-                    }
-                }
-            }
-        }
-        return show(command, ran, &earlier, prepared, &mut renderer, args, context);
+    let mut user = User {
+        renderer: Renderer::new(args, live, context),
+        interrupts: Interrupts::catch()?,
+        max_cost: args.max_cost,
+    };
+    let terms = Terms { args, context, writer: writer(args, context) };
+    let label = Label::of(command, args)?;
+    let answers = Answers::open(args, context);
+    let key = answers.as_ref().map(|answers| answers.key(prepared)).transpose()?;
+    if let (Some(answers), Some(key)) = (&answers, &key)
+        && let Some(kept) = answers.get(key)
+    {
+        let (outcome, record) = answers::record(&kept, &label, prepared.backend_name()?, &terms);
+        drop(terms);
+        return show_kept(command, &kept, &outcome, record, &mut user.renderer, args, context);
     }
+    let (mut ran, earlier) = ask(&label, prepared, args.max_cost, &mut user, &terms).await?;
+    drop(terms);
+    if let (Some(answers), Some(key)) = (&answers, &key) {
+        ran.keep(answers, key);
+    }
+    if let (Some(Error::OverBudget { spent, limit }), Some(most)) = (&mut ran.error, args.max_cost)
+        && *limit != most
+    {
+        *spent += earlier.cost;
+        *limit = most;
+    }
+    show(command, ran, &earlier, prepared, &mut user.renderer, args, context)
 }
 
-/// What asking before cost, where an answer did not follow its schema.
-#[derive(Default)]
-struct Earlier {
-    cost: i64,
-    /// Whether a part of that cost is unknown.
-    unpriced: bool,
-    usage: Usage,
-    attempts: u32,
-    duration_ms: i64,
+/// Who runs one prompt and waits for it.
+struct User {
+    renderer: Renderer,
+    interrupts: Interrupts,
+    max_cost: Option<i64>,
 }
 
-impl Earlier {
-    fn add(&mut self, outcome: &Outcome) {
-        self.cost += outcome.run.cost.unwrap_or(0);
-        self.unpriced |= outcome.run.cost.is_none();
-        self.usage.add_counts(&outcome.usage);
-        self.attempts += outcome.run.attempts;
-        self.duration_ms += outcome.run.duration_ms.unwrap_or(0);
+impl Audience for User {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        self.renderer.event(event)
     }
 
-    /// The figures of the last run and of those before it.
-    fn with(&self, mut outcome: Outcome) -> Outcome {
-        let run = &mut outcome.run;
-        run.cost = run.cost.filter(|_| !self.unpriced).map(|cost| cost + self.cost);
-        run.attempts += self.attempts;
-        run.duration_ms = run.duration_ms.map(|millis| millis + self.duration_ms);
-        outcome.usage.add_counts(&self.usage);
-        outcome
+    fn spent(&mut self, spent: i64) -> Result<(), Error> {
+        match self.max_cost {
+            Some(limit) if spent > limit => Err(Error::OverBudget { spent, limit }),
+            _ => Ok(()),
+        }
+    }
+
+    async fn interrupted(&mut self) {
+        self.interrupts.next().await;
     }
 }
 
@@ -152,6 +145,26 @@ fn show(
         eprintln!("{}", status::line(&outcome));
     }
     finish(ran.error)
+}
+
+/// Shows an answer from the cache.
+fn show_kept(
+    command: &str,
+    kept: &Kept,
+    outcome: &Outcome,
+    record: Unwritten,
+    renderer: &mut Renderer,
+    args: &PromptArgs,
+    context: &Context,
+) -> anyhow::Result<ExitCode> {
+    let json = status::json(outcome, Some(&kept.answer), None);
+    let written = renderer.kept(&kept.answer, &json);
+    record.wait(context);
+    written.context("cannot write the answer")?;
+    if args.stats || (command == "stream" && stderr().is_terminal() && !context.quiet()) {
+        eprintln!("{}", status::line(outcome));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The exit code of a run; its error goes the way of all errors.

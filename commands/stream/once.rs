@@ -1,67 +1,63 @@
 //! One run of a prompt, watched and recorded.
 
-use std::io;
+use std::{io, rc::Rc};
 
-use anyhow::Context as _;
 use claude_cli::{
-    Error, QueryBuilder,
+    Error, Event, QueryBuilder,
+    cache::CacheKey,
     client::{Secrets, estimate, told_error, within_budget},
-    store::{Outcome, RunText},
+    store::{Outcome, RunText, Writer},
     stream::RunResult,
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{
-    judge::{gravest, is_cut_off, judge},
-    render::Renderer,
-};
+use super::judge::{gravest, is_cut_off, judge};
 use crate::{
+    answers::Answers,
     context::Context,
     prompt::{PromptArgs, USUAL_MODEL},
-    recording::{Recording, Unwritten},
+    recording::{Label, Recording, Unwritten},
 };
 
-/// The signals that end a run.
-pub(super) struct Interrupts {
-    interrupt: Signal,
-    terminate: Signal,
-}
+/// Whoever a run is for.
+pub(crate) trait Audience {
+    /// Shows an event; an error says that nobody reads on.
+    fn event(&mut self, event: &Event) -> io::Result<()>;
 
-impl Interrupts {
-    pub(super) fn catch() -> anyhow::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).context("cannot catch SIGINT")?,
-            terminate: signal(SignalKind::terminate()).context("cannot catch SIGTERM")?,
-        })
-    }
+    /// Hears what the run has cost so far, in nano-dollars; an error ends it.
+    fn spent(&mut self, nanos: i64) -> Result<(), Error>;
 
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
+    /// Waits until an end is wanted.
+    async fn interrupted(&mut self);
 }
 
 /// What a run came to.
-pub(super) struct Ran {
+pub(crate) struct Ran {
     recording: Option<Recording>,
-    pub(super) result: Option<RunResult>,
-    pub(super) answer: Option<String>,
-    pub(super) error: Option<Error>,
+    pub(crate) result: Option<RunResult>,
+    pub(crate) answer: Option<String>,
+    pub(crate) error: Option<Error>,
     /// The answer is what there is of one.
-    pub(super) cut_off: bool,
+    pub(crate) cut_off: bool,
     /// Why the answer could not be written, if it could not.
-    pub(super) unwritten: Option<io::Error>,
+    pub(crate) unwritten: Option<io::Error>,
 }
 
 impl Ran {
-    pub(super) const fn is_unwritten(&self) -> bool {
+    pub(crate) const fn is_unwritten(&self) -> bool {
         self.unwritten.is_some()
     }
 
+    /// Keeps the answer for the next who asks, if it is one.
+    pub(crate) fn keep(&self, answers: &Answers<'_>, key: &CacheKey) {
+        if let (None, false, Some(answer), Some(result)) = (&self.error, self.cut_off, &self.answer, &self.result)
+        {
+            let model = self.recording.as_ref().and_then(|recording| recording.recorder().model());
+            answers.put(key, answer, result, model.map(str::to_owned));
+        }
+    }
+
     /// Ends the recording; what was said is kept if that is wanted.
-    pub(super) fn finish(&mut self, prompt: &str, args: &PromptArgs) -> (Outcome, Unwritten) {
+    pub(crate) fn finish(&mut self, prompt: &str, args: &PromptArgs) -> (Outcome, Unwritten) {
         let Some(recording) = self.recording.take() else { return Default::default() };
         let text = args.log_text.then(|| {
             let secrets = Secrets::of_environment();
@@ -75,28 +71,35 @@ impl Ran {
     }
 
     /// Ends the recording and waits until it is written.
-    pub(super) fn end(mut self, prompt: &str, args: &PromptArgs, context: &Context) -> Outcome {
+    pub(crate) fn end(mut self, prompt: &str, args: &PromptArgs, context: &Context) -> Outcome {
         let (outcome, record) = self.finish(prompt, args);
         record.wait(context);
         outcome
     }
 }
 
-/// Runs a query and hands its events to the ledger and the renderer. Ends it
-/// on a signal, when nobody reads on, and when it costs too much.
-pub(super) async fn run_once(
-    command: &str,
+/// How a query is run: the same for all that a command runs.
+pub(crate) struct Terms<'a> {
+    pub(crate) args: &'a PromptArgs,
+    pub(crate) context: &'a Context,
+    /// The ledger's writer, if the run is recorded.
+    pub(crate) writer: Option<Rc<Writer>>,
+}
+
+/// Runs a query and hands its events to the ledger and its audience. Ends it
+/// when that wants an end, when nobody reads on, and when it costs too much.
+pub(crate) async fn run_once(
+    label: &Label,
     query: QueryBuilder,
     max_cost: Option<i64>,
-    renderer: &mut Renderer,
-    interrupts: &mut Interrupts,
-    args: &PromptArgs,
-    context: &Context,
+    audience: &mut impl Audience,
+    terms: &Terms<'_>,
 ) -> anyhow::Result<Ran> {
+    let Terms { args, context, writer } = terms;
     let cut = max_cost.and_then(|limit| cut_by_budget(&query, limit, context));
     let prices = context.prices();
     let mut stream = query.stream().await?;
-    let mut recording = Recording::start(command, stream.backend_name(), args, context)?;
+    let mut recording = Recording::start(label, stream.backend_name(), writer.clone());
     let mut errors = Vec::new();
     let mut over_budget = None;
     let mut interrupted = false;
@@ -106,7 +109,7 @@ pub(super) async fn run_once(
         let item = tokio::select! {
             biased;
             item = stream.next_event() => item,
-            () = interrupts.next() => {
+            () = audience.interrupted(), if !interrupted => {
                 interrupted = true;
                 stream.cancel();
                 continue
@@ -117,15 +120,15 @@ pub(super) async fn run_once(
             Some(Ok(event)) => {
                 recording.observe(&event);
                 told = told_error(&event).map(str::to_owned).or(told);
-                if let Some(limit) = max_cost.filter(|_| over_budget.is_none() && event.changes_usage()) {
+                if over_budget.is_none() && event.changes_usage() {
                     let spent = recording.recorder().cost_so_far(&prices);
-                    if spent > limit {
-                        over_budget = Some(Error::OverBudget { spent, limit });
+                    if let Err(e) = audience.spent(spent) {
+                        over_budget = Some(e);
                         stream.cancel();
                     }
                 }
                 if unwritten.is_none()
-                    && let Err(e) = renderer.event(&event)
+                    && let Err(e) = audience.event(&event)
                 {
                     // Nobody reads on: no reason to pay for more.
                     stream.cancel();

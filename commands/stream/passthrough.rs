@@ -15,7 +15,12 @@ use claude_cli::{
 };
 
 use super::judge::{gravest, judge};
-use crate::{context::Context, prompt::PromptArgs, recording::Recording, status};
+use crate::{
+    context::Context,
+    prompt::PromptArgs,
+    recording::{Label, Recording, writer},
+    status,
+};
 
 const CHUNK: usize = 64 << 10;
 
@@ -26,7 +31,7 @@ pub(super) fn run(args: &PromptArgs, context: &Context) -> anyhow::Result<ExitCo
         ))
         .into());
     }
-    let mut recording = Recording::start("stream", "stdin", args, context)?;
+    let mut recording = Recording::start(&Label::of("stream", args)?, "stdin", writer(args, context));
     let mut decoder = Decoder::new(StreamFormat::StreamJson);
     let (mut input, mut output) = (stdin().lock(), stdout().lock());
     let mut chunk = vec![0; CHUNK];

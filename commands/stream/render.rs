@@ -113,6 +113,21 @@ impl Renderer {
         Ok(())
     }
 
+    /// Writes an answer from the cache; among messages it is the last one of a run.
+    pub(super) fn kept(&mut self, answer: &str, json: &Value) -> io::Result<()> {
+        if self.output != Output::StreamJson {
+            return self.finish(Some(answer), json, false);
+        }
+        let line = serde_json::json!({
+            "type": "result", "subtype": "success", "is_error": false, "result": answer, "cached": true,
+            "num_turns": 0, "total_cost_usd": 0, "duration_ms": json["duration_ms"],
+        });
+        let mut out = stdout().lock();
+        serde_json::to_writer(&mut out, &line)?;
+        out.write_all(b"\n")?;
+        out.flush()
+    }
+
     /// Writes what is left to write. The text of a failed run is an error's
     /// text, and that is told elsewhere.
     pub(super) fn finish(&mut self, answer: Option<&str>, json: &Value, failed: bool) -> io::Result<()> {

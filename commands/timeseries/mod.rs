@@ -10,7 +10,7 @@ use std::{
 
 use claude_cli::{
     Error,
-    analytics::{Bucket, Metric, Plot, PlotTheme, TimeSeries, TimeSeriesQuery, WholeFile, timeseries},
+    analytics::{Bucket, Metric, Plot, PlotTheme, TimeSeries, TimeSeriesQuery, WholeFile},
 };
 use jiff::Timestamp;
 
@@ -95,7 +95,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     query.filter = args.filter.filter();
     query.cost = args.report.cost();
     query.simulated = args.report.simulated();
-    let answer = timeseries(&*context.ledger_reader()?, query)?;
+    let answer = context.ask(&query)?;
     if answer.is_empty() {
         context.note("no requests in this range");
     }

@@ -5,6 +5,8 @@
 //! So the edge of a block always falls between two hour cells, and blocks come
 //! from those, which know the exact times of their first and last request.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     TimeRange,
     fold::{Scope, hours, spans},
@@ -30,7 +32,7 @@ pub struct BlocksQuery {
 }
 
 /// A billing window.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Block {
     /// Its start, at a UTC hour, UTC milliseconds.

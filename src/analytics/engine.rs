@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    Block, BlocksQuery, Dashboard, DashboardQuery, MemoryOptimizer, SessionsQuery, Shed, ShedOrder, Summary,
-    SummaryQuery, TimeSeries, TimeSeriesQuery, blocks, dashboard, sessions, summary, timeseries,
+    Block, BlocksQuery, Dashboard, DashboardCache, DashboardQuery, MemoryOptimizer, Question, SessionsQuery, Shed,
+    ShedOrder, Summary, SummaryQuery, TimeSeries, TimeSeriesQuery,
 };
 use crate::{
     Error, Result,
@@ -31,6 +31,7 @@ pub struct Engine {
 
 struct Shared {
     memory: OnceLock<MemoryOptimizer>,
+    cache: OnceLock<DashboardCache>,
     open: Box<Open>,
     readers: Mutex<Readers>,
     given_back: Condvar,
@@ -54,6 +55,7 @@ impl Engine {
         Self {
             shared: Arc::new(Shared {
                 memory: OnceLock::new(),
+                cache: OnceLock::new(),
                 open: Box::new(open),
                 readers: Mutex::default(),
                 given_back: Condvar::new(),
@@ -90,6 +92,26 @@ impl Engine {
         self
     }
 
+    /// Keeps answers, and gives them again for as long as they are what the
+    /// ledger says. Only the first cache counts.
+    #[must_use]
+    pub fn with_cache(self, cache: &DashboardCache) -> Self {
+        // It has one: that one counts.
+        let _ = self.shared.cache.set(cache.clone());
+        self
+    }
+
+    /// Answers a question, from the cache if there is one and it knows.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn ask<Q: Question>(&self, question: &Q) -> Result<Arc<Q::Answer>> {
+        self.read(|reader| match self.shared.cache.get() {
+            Some(cache) => cache.ask(reader, question),
+            None => question.answer(reader).map(Arc::new),
+        })
+    }
+
     /// Reads the ledger in other ways than this engine does.
     ///
     /// # Errors
@@ -100,7 +122,10 @@ impl Engine {
             memory.relieve_if_short();
         }
         match lent.reader.as_deref() {
-            Some(reader) => read(reader),
+            Some(reader) => {
+                let _moment = reader.snapshot()?;
+                read(reader)
+            }
             None => Err(Error::Invalid("no reader".to_owned())),
         }
     }
@@ -110,7 +135,7 @@ impl Engine {
     /// # Errors
     /// If the ledger cannot be read.
     pub fn summary(&self, query: SummaryQuery) -> Result<Summary> {
-        self.read(|reader| summary(reader, query))
+        self.ask(&query).map(Arc::unwrap_or_clone)
     }
 
     /// How a range went, bucket by bucket.
@@ -118,7 +143,7 @@ impl Engine {
     /// # Errors
     /// If the ledger cannot be read, or there would be too many buckets.
     pub fn timeseries(&self, query: TimeSeriesQuery) -> Result<TimeSeries> {
-        self.read(|reader| timeseries(reader, query))
+        self.ask(&query).map(Arc::unwrap_or_clone)
     }
 
     /// How a range went, on one page.
@@ -126,7 +151,7 @@ impl Engine {
     /// # Errors
     /// If the ledger cannot be read, or there would be too many buckets.
     pub fn dashboard(&self, query: &DashboardQuery) -> Result<Dashboard> {
-        self.read(|reader| dashboard(reader, query))
+        self.ask(query).map(Arc::unwrap_or_clone)
     }
 
     /// Sessions, the newest or the costliest first.
@@ -134,7 +159,7 @@ impl Engine {
     /// # Errors
     /// If the ledger cannot be read.
     pub fn sessions(&self, query: &SessionsQuery) -> Result<Vec<SessionRow>> {
-        self.read(|reader| sessions(reader, query))
+        self.ask(query).map(Arc::unwrap_or_clone)
     }
 
     /// 5-hour billing windows.
@@ -142,7 +167,7 @@ impl Engine {
     /// # Errors
     /// If the ledger cannot be read.
     pub fn blocks(&self, query: &BlocksQuery) -> Result<Vec<Block>> {
-        self.read(|reader| blocks(reader, query))
+        self.ask(query).map(Arc::unwrap_or_clone)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 use super::report::dollars;
 use crate::{
     Error, Result,
@@ -10,7 +12,8 @@ use crate::{
 
 /// What a series shows. Durations come from histograms and are within 3 % of
 /// a recorded one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Metric {
     /// Cost in dollars.

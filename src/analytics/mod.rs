@@ -8,6 +8,7 @@ mod axis;
 mod blocks;
 mod bucket;
 mod budgets;
+mod cache;
 mod calendar;
 mod dashboard;
 mod engine;
@@ -20,6 +21,7 @@ mod metric;
 mod optimizer;
 #[cfg(feature = "plots")]
 mod plot;
+mod profiler;
 mod range;
 mod report;
 mod sessions;
@@ -32,6 +34,7 @@ pub use axis::{range_name, time_marks, value_marks, value_name, zone_name};
 pub use blocks::{BLOCK_MILLIS, Block, BlocksQuery, BurnRate, Projection, blocks};
 pub use bucket::Bucket;
 pub use budgets::{BudgetState, BudgetStatus, PROJECTION_METHOD, budget_status};
+pub use cache::{AnswerCounts, AnswerStats, CacheConfig, DashboardCache, Question};
 pub use dashboard::{
     DASHBOARD_SCHEMA, Dashboard, DashboardAlert, DashboardBudget, DashboardError, DashboardGroup, DashboardQuery,
     DashboardRange, DashboardSeries, DashboardSession, DashboardTotals, Point, dashboard,
@@ -51,6 +54,7 @@ pub use metric::Metric;
 pub use optimizer::{TimeSeriesOptimizer, TimeSeriesType};
 #[cfg(feature = "plots")]
 pub use plot::{Plot, PlotTheme};
+pub use profiler::{CacheStats, DashboardProfile, PerformanceProfiler};
 pub use range::{TimeRange, parse_zone};
 pub use report::{SUMMARY_SCHEMA, TIMESERIES_SCHEMA, dollars, figures, iso};
 pub use sessions::{SessionsQuery, sessions};

@@ -5,6 +5,8 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     GroupBy, GroupOrder, TimeRange, blocks,
     fold::{self, Scope, one, rows},
@@ -56,7 +58,7 @@ impl SummaryQuery {
 }
 
 /// A group of a [`Summary`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     /// The day, model, …; empty where it is unknown.
     pub key: String,

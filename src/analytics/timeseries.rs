@@ -1,6 +1,7 @@
 //! How a range went, bucket by bucket.
 
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 
 use super::{Bucket, Metric, calendar, fold::Scope, statistics};
 use crate::{
@@ -60,7 +61,7 @@ impl TimeSeriesQuery {
     }
 
     /// The period before the one that is asked for.
-    fn previous(&self) -> (i64, i64) {
+    pub(super) fn previous(&self) -> (i64, i64) {
         let (tz, since, until) = (&self.tz, self.since, self.until);
         if calendar::midnight(tz, since, 0) != since {
             let length = until.saturating_sub(since);
@@ -82,7 +83,7 @@ impl TimeSeriesQuery {
 }
 
 /// One metric over time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Series {
     /// What it shows.
@@ -101,7 +102,7 @@ pub struct Series {
 }
 
 /// A metric in the period before.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PreviousPeriod {
     /// Its start, UTC milliseconds.

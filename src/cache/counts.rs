@@ -27,6 +27,7 @@ impl CacheStats {
             misses: sum.misses + one.misses,
             stale: sum.stale + one.stale,
             evictions: sum.evictions + one.evictions,
+            saved_micros: sum.saved_micros + one.saved_micros,
         })
     }
 }
@@ -47,6 +48,9 @@ pub struct CacheCounts {
     pub stale: u64,
     /// Values that went because there was no more room.
     pub evictions: u64,
+    /// Microseconds that values saved, as those told who used them
+    /// ([`DiskCache::note_saved`](super::DiskCache::note_saved)).
+    pub saved_micros: u64,
 }
 
 /// Counted, and not yet written down.

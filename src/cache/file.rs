@@ -23,7 +23,7 @@ use crate::store::files::create_folder;
 /// What tells a cache from other databases: "clca".
 const APPLICATION: i64 = 0x636c_6361;
 /// Counted up whenever the tables change; an older file is replaced.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// How long to wait for another process that writes.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// So large the write-ahead log stays after it was put into the file.

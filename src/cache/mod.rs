@@ -194,6 +194,12 @@ impl DiskCache {
         inner.with(&self.path, |db| table::clear(db, kind)).unwrap_or(0)
     }
 
+    /// Counts the time that a value of a kind saved whoever used it.
+    pub fn note_saved(&self, kind: &str, saved: Duration) {
+        let micros = i64::try_from(saved.as_micros()).unwrap_or(i64::MAX);
+        self.lock().with(&self.path, |db| table::saved(db, kind, micros));
+    }
+
     /// What was counted by all processes that used this file.
     pub fn stats(&self) -> CacheStats {
         let mut inner = self.lock();

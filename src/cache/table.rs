@@ -42,7 +42,8 @@ CREATE TABLE counts (
   hits      INTEGER NOT NULL DEFAULT 0,
   misses    INTEGER NOT NULL DEFAULT 0,
   stale     INTEGER NOT NULL DEFAULT 0,
-  evictions INTEGER NOT NULL DEFAULT 0
+  evictions INTEGER NOT NULL DEFAULT 0,
+  saved     INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER entry_comes AFTER INSERT ON entries BEGIN
   INSERT INTO counts (kind, entries, bytes) VALUES (new.kind, 1, new.size)
@@ -246,7 +247,7 @@ pub(super) fn count(db: &mut Connection, pending: &Pending) -> rusqlite::Result<
 
 pub(super) fn counts(db: &Connection) -> rusqlite::Result<BTreeMap<String, CacheCounts>> {
     let mut statement =
-        db.prepare_cached("SELECT kind, entries, bytes, hits, misses, stale, evictions FROM counts")?;
+        db.prepare_cached("SELECT kind, entries, bytes, hits, misses, stale, evictions, saved FROM counts")?;
     let rows = statement.query_map([], |row| {
         let number = |column| row.get::<_, i64>(column).map(|n| u64::try_from(n).unwrap_or(0));
         let counts = CacheCounts {
@@ -256,10 +257,20 @@ pub(super) fn counts(db: &Connection) -> rusqlite::Result<BTreeMap<String, Cache
             misses: number(4)?,
             stale: number(5)?,
             evictions: number(6)?,
+            saved_micros: number(7)?,
         };
         Ok((row.get(0)?, counts))
     })?;
     rows.collect()
+}
+
+/// Adds to what values of a kind saved.
+pub(super) fn saved(db: &Connection, kind: &str, micros: i64) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO counts (kind, saved) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET saved = saved + excluded.saved",
+    )?
+    .execute((kind, micros))?;
+    Ok(())
 }
 
 fn millis(duration: Duration) -> i64 {

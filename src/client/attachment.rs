@@ -62,6 +62,15 @@ impl Attachment {
         &self.name
     }
 
+    /// What is in it.
+    #[cfg(feature = "analytics")]
+    pub(super) fn bytes(&self) -> &[u8] {
+        match &self.content {
+            Content::Text(text) => text.as_bytes(),
+            Content::Binary { data, .. } => data,
+        }
+    }
+
     /// About how many tokens it takes: those of its text, 1,600 for an image
     /// (the most that the API's documentation names), and a token for every 16
     /// bytes of a PDF.

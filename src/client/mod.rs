@@ -14,6 +14,8 @@ mod backend;
 mod builder;
 mod child;
 mod estimate;
+#[cfg(feature = "analytics")]
+mod fingerprint;
 mod guard;
 mod limits;
 mod outbox;
@@ -34,6 +36,8 @@ pub use attachment::Attachment;
 pub use backend::{Backend, CloseFuture, EventSender, RunFuture};
 pub use builder::{Client, ClientBuilder};
 pub use estimate::{Estimate, estimate};
+#[cfg(feature = "analytics")]
+pub use fingerprint::answer_key;
 pub use process::{ClaudeBackend, claude_args};
 pub use query::{MessageStream, QueryBuilder};
 pub use request::{Limits, Request, Session};

@@ -81,6 +81,12 @@ impl QueryBuilder {
         self
     }
 
+    /// No limit on what the run may cost.
+    pub const fn no_max_cost(mut self) -> Self {
+        self.request.max_cost = None;
+        self
+    }
+
     /// The name of the backend it will run on.
     ///
     /// # Errors

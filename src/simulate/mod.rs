@@ -7,7 +7,7 @@
 //! What it answers is made up, and everything that records it says so.
 //!
 //! A `History` writes transcripts as Claude Code would have, and tells what an
-//! exact reader must find in them.
+//! exact reader must find in them. `Requests` are a history for a ledger.
 
 #[cfg(feature = "server")]
 mod answer;
@@ -21,6 +21,8 @@ mod errors;
 mod history;
 #[cfg(feature = "server")]
 mod log;
+#[cfg(feature = "analytics")]
+mod requests;
 #[cfg(feature = "server")]
 mod server;
 
@@ -28,5 +30,7 @@ mod server;
 pub use config::{Config, ErrorPlan, Reply, Stall, ToolCall};
 #[cfg(feature = "analytics")]
 pub use history::{Expected, History, Totals};
+#[cfg(feature = "analytics")]
+pub use requests::Requests;
 #[cfg(feature = "server")]
 pub use server::Server;

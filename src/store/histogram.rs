@@ -1,5 +1,7 @@
 //! A mergeable log-bucket histogram of latencies.
 
+use serde::{Deserialize, Serialize};
+
 /// Bucket boundaries grow by this factor, which bounds the relative error of
 /// any quantile by (γ − 1) / (γ + 1) = 3 % (the bucket layout of `DDSketch`,
 /// Masson, Rim and Lee, VLDB 2019).
@@ -10,7 +12,7 @@ const GAMMA: f64 = 1.03 / 0.97;
 /// Histograms add and subtract exactly, so that the sum of two rollup cells is
 /// the histogram of their requests, and a corrected request leaves no trace.
 /// A quantile is within 3 % of a recorded value of that rank.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Histogram {
     /// `(bucket, count)` in ascending bucket order, no zero counts.
     buckets: Vec<(u16, i64)>,
@@ -34,6 +36,11 @@ fn value_of(bucket: u16) -> f64 {
 }
 
 impl Histogram {
+    /// Bytes that it takes beside itself.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.buckets.capacity() * size_of::<(u16, i64)>()
+    }
+
     /// Counts one latency.
     pub fn record(&mut self, millis: u64) {
         self.add_bucket(bucket_of(millis), 1);

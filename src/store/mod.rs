@@ -11,6 +11,7 @@
 //! this module speaks SQL.
 
 mod budget;
+pub mod conformance;
 pub(crate) mod files;
 mod histogram;
 mod identity;
@@ -31,6 +32,7 @@ mod writer;
 
 pub use budget::{Alert, Budget, Period};
 pub use histogram::Histogram;
+pub use pieces::sums_of_rows;
 pub use query::{
     Dimension, Filter, Level, RequestRow, RollupQuery, RollupRow, RowKind, RowQuery, RunQuery, SessionOrder,
     SessionQuery, SessionRow, Simulated, Span, SumsQuery, SumsRow,
@@ -44,7 +46,7 @@ pub use sqlite::{
     SqlAnswer, SqlConsole, SqlValue, SqliteLedger, VIEWS, VerifyReport, View, ViewColumn, size_on_disk,
 };
 pub use sums::{ByMode, CostMode, Sums};
-pub use witness::{Batch, Witness, WitnessKind};
+pub use witness::{Batch, Name, Witness, WitnessKind};
 pub use writer::{Closed, Writer};
 
 use crate::Result;
@@ -64,13 +66,13 @@ pub trait LedgerReader {
     /// sums, in order of piece and key. What nothing belongs to is absent.
     ///
     /// All questions are answered together, and should cost little more than
-    /// one. A ledger that keeps no sums may leave this as it is: then single
-    /// rows are added up.
+    /// one. A ledger that keeps no sums, and never prunes its rows, may leave this
+    /// as it is: then single rows are added up.
     ///
     /// # Errors
     /// If the ledger cannot be read.
     fn sums(&self, queries: &[SumsQuery]) -> Result<Vec<Vec<SumsRow>>> {
-        queries.iter().map(|query| pieces::from_rows(self, query)).collect()
+        queries.iter().map(|query| sums_of_rows(self, query)).collect()
     }
 
     /// A number that changes when a commit changes what answers about the UTC

@@ -77,8 +77,11 @@ impl Pieces<String> {
     }
 }
 
-/// Answers a question from single rows.
-pub(crate) fn from_rows(reader: &(impl LedgerReader + ?Sized), query: &SumsQuery) -> Result<Vec<SumsRow>> {
+/// Answers a question from single rows: right, but as slow as there are many.
+///
+/// # Errors
+/// If the ledger cannot be read.
+pub fn sums_of_rows(reader: &(impl LedgerReader + ?Sized), query: &SumsQuery) -> Result<Vec<SumsRow>> {
     let mut pieces = Pieces::default();
     let (Some(&since), Some(&until)) = (query.cuts.first(), query.cuts.last()) else { return Ok(Vec::new()) };
     let rows = RowQuery {

@@ -16,11 +16,13 @@ pub enum Level {
     Day = 2,
     /// Four weeks, counted from the start of 1970: what a long range is made of.
     FourWeeks = 4,
+    /// A quarter of a UTC day: most of a day of another zone is made of them.
+    SixHours = 5,
 }
 
 impl Level {
     /// All levels, the finest first.
-    pub const ALL: [Self; 4] = [Self::Quarter, Self::Hour, Self::Day, Self::FourWeeks];
+    pub const ALL: [Self; 5] = [Self::Quarter, Self::Hour, Self::SixHours, Self::Day, Self::FourWeeks];
 
     /// The cell's length in milliseconds.
     #[must_use]
@@ -28,6 +30,7 @@ impl Level {
         match self {
             Self::Quarter => 900_000,
             Self::Hour => 3_600_000,
+            Self::SixHours => 6 * 3_600_000,
             Self::Day => 86_400_000,
             Self::FourWeeks => 28 * 86_400_000,
         }
@@ -322,7 +325,7 @@ pub enum SessionOrder {
 }
 
 /// A session and all that was ever spent in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SessionRow {
     /// Its id.

@@ -150,6 +150,12 @@ impl Recorder {
         &self.run.id
     }
 
+    /// The model that answers, or was asked for.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.run.model.as_deref()
+    }
+
     /// The `result` line, once it came.
     #[must_use]
     pub const fn result(&self) -> Option<&RunResult> {
@@ -162,6 +168,13 @@ impl Recorder {
     pub fn cost_so_far(&self, prices: &PriceTable) -> i64 {
         let sights = self.seen.values().chain(self.open.values()).map(|sight| &sight.witness);
         sights.filter_map(|w| prices.cost(w.model.as_deref()?, &w.usage)).sum()
+    }
+
+    /// The run is answered from the cache, by what `model` once said: it asks
+    /// nobody, and costs nothing.
+    pub fn answered_from_cache(&mut self, model: Option<String>) {
+        self.run.cached = true;
+        self.run.model = model.or(self.run.model.take());
     }
 
     /// Watches one event.
@@ -252,12 +265,12 @@ impl Recorder {
         Witness {
             by: WitnessKind::Run,
             ts: self.clock.now(),
-            session: self.run.session.clone(),
+            session: self.run.session.as_deref().map(Into::into),
             run: Some(self.run.id.clone()),
-            project: self.run.project.clone(),
-            user: self.run.user.clone(),
-            host: self.run.host.clone(),
-            agent: Some(agent.to_owned()),
+            project: self.run.project.as_deref().map(Into::into),
+            user: self.run.user.as_deref().map(Into::into),
+            host: self.run.host.as_deref().map(Into::into),
+            agent: Some(agent.into()),
             tags: self.run.tags.clone(),
             simulated: self.run.simulated,
             ..Witness::default()
@@ -419,7 +432,7 @@ fn note(witness: &mut Witness, message: &ApiMessage) {
     if let Some(model) = &message.model {
         let name = pricing::normalize(model);
         witness.usage.fast |= name.fast;
-        witness.model = Some(name.name);
+        witness.model = Some(name.name.into());
     }
     if let Some(usage) = &message.usage {
         let fast = witness.usage.fast;

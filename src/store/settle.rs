@@ -1,12 +1,12 @@
 //! What a run's totals say beyond its known requests.
 
-use super::ModelTotal;
+use super::{ModelTotal, Name};
 use crate::Usage;
 
 /// A known row of a run, as far as the totals are concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
-    pub(crate) model: Option<String>,
+    pub(crate) model: Option<Name>,
     pub(crate) usage: Usage,
     /// The row's own reported cost.
     pub(crate) reported: Option<i64>,

@@ -9,7 +9,7 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Witness, WitnessKind};
+use super::{Name, Witness, WitnessKind};
 use crate::Usage;
 
 /// All that is kept of the witnesses of one request.
@@ -22,17 +22,17 @@ pub(crate) struct State {
     pub(crate) final_output: Option<u64>,
     pub(crate) origin: Origin,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) project: Option<Ranked<String>>,
+    pub(crate) project: Option<Ranked<Name>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) branch: Option<Ranked<String>>,
+    pub(crate) branch: Option<Ranked<Name>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) version: Option<Ranked<String>>,
+    pub(crate) version: Option<Ranked<Name>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) agent: Option<Ranked<String>>,
+    pub(crate) agent: Option<Ranked<Name>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) user: Option<Ranked<String>>,
+    pub(crate) user: Option<Ranked<Name>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) host: Option<Ranked<String>>,
+    pub(crate) host: Option<Ranked<Name>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) run: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,11 +57,11 @@ pub(crate) struct Snapshot {
     pub(crate) coarse: bool,
     pub(crate) ts: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) session: Option<String>,
+    pub(crate) session: Option<Name>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) uuid: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) model: Option<String>,
+    pub(crate) model: Option<Name>,
     pub(crate) usage: Usage,
 }
 
@@ -89,7 +89,7 @@ pub(crate) struct Origin {
     /// Last in the order, so that a witness that knows its session wins a tie.
     pub(crate) anonymous: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) session: Option<String>,
+    pub(crate) session: Option<Name>,
 }
 
 /// A detail with the rank of the witness it comes from; the smallest wins.
@@ -98,7 +98,7 @@ pub(crate) struct Ranked<T> {
     pub(crate) by: u8,
     pub(crate) ts: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) session: Option<String>,
+    pub(crate) session: Option<Name>,
     pub(crate) value: T,
 }
 

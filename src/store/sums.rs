@@ -1,5 +1,7 @@
 //! What is summed over requests, in rollups and in answers alike.
 
+use serde::{Deserialize, Serialize};
+
 use super::Histogram;
 
 /// Which cost of a request counts.
@@ -15,7 +17,7 @@ pub enum CostMode {
 }
 
 /// A value per [`CostMode`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ByMode {
     /// Under [`CostMode::Auto`].
     pub auto: i64,
@@ -45,7 +47,7 @@ impl ByMode {
 
 /// Sums over a set of requests. Sums add and subtract exactly; only
 /// [`first`](Self::first) and [`last`](Self::last) cannot be taken back.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Sums {
     /// API requests, failed attempts included.

@@ -1,11 +1,15 @@
 //! What somebody saw of an API request.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Record, Run, RunText, Source};
 use crate::Usage;
+
+/// A text that many requests have in common, such as a model's: shared among
+/// those that come together.
+pub type Name = Arc<str>;
 
 /// Who saw a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -83,13 +87,13 @@ pub struct Witness {
     pub first_ts: Option<i64>,
     /// The session.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub session: Option<String>,
+    pub session: Option<Name>,
     /// The own run that saw it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
     /// The model, in its canonical name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
+    pub model: Option<Name>,
     /// What it consumed; zero for a failed attempt.
     pub usage: Usage,
     /// Cost in nano-dollars that the source reports for this very request.
@@ -106,22 +110,22 @@ pub struct Witness {
     pub error: Option<String>,
     /// Working directory.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub project: Option<String>,
+    pub project: Option<Name>,
     /// Git branch.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub branch: Option<String>,
+    pub branch: Option<Name>,
     /// Version of the `claude` program.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
+    pub version: Option<Name>,
     /// `main` or `subagent`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub agent: Option<String>,
+    pub agent: Option<Name>,
     /// The user.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
+    pub user: Option<Name>,
     /// The host.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub host: Option<String>,
+    pub host: Option<Name>,
     /// Tags, as `key=value`.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub tags: BTreeSet<String>,

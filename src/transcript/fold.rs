@@ -8,9 +8,8 @@ use std::{cmp::Reverse, mem};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{line::UsageLine, scanner::Origin};
+use super::{line::UsageLine, scanner::Origin, shared::Shared};
 use crate::{
-    pricing::{self, ModelName},
     store::{Witness, WitnessKind},
     stream::json::Text,
 };
@@ -19,8 +18,6 @@ use crate::{
 const SYNTHETIC: &[u8] = b"<synthetic>";
 /// How many requests may be between two snapshots of one.
 const RECENT: usize = 64;
-/// How many model names are remembered.
-const MODELS: usize = 32;
 
 /// The requests seen last, which further lines may add to.
 #[derive(Debug, Default)]
@@ -30,7 +27,7 @@ pub(super) struct Window {
     hashes: Vec<Option<u64>>,
     /// The oldest of them, once there are enough.
     oldest: usize,
-    models: Vec<(Vec<u8>, ModelName)>,
+    shared: Shared,
 }
 
 impl Window {
@@ -43,12 +40,12 @@ impl Window {
         if hash.is_some() {
             for at in (0..self.recent.len()).rev() {
                 if self.hashes[at] == hash && line.is_of(&self.recent[at]) {
-                    line.join(&mut self.recent[at], &mut self.models);
+                    line.join(&mut self.recent[at], &mut self.shared);
                     return None;
                 }
             }
         }
-        let witness = if is_synthetic { line.failure() } else { line.witness(&mut self.models) };
+        let witness = if is_synthetic { line.failure(&mut self.shared) } else { line.witness(&mut self.shared) };
         if self.recent.len() < RECENT {
             self.recent.push(witness);
             self.hashes.push(hash);
@@ -89,7 +86,7 @@ impl Sight<'_> {
             && line.sidechain == known.sidechain
             && match line.session {
                 Some(session) => is(Some(session), known.session.as_deref()),
-                None => self.origin.session == known.session,
+                None => self.origin.session.as_deref() == known.session.as_deref(),
             }
             && is(line.project, known.project.as_deref())
             && is(line.branch, known.branch.as_deref())
@@ -99,13 +96,13 @@ impl Sight<'_> {
 
     /// Keeps the better of two snapshots, and the earlier time: what the ledger
     /// would do with both.
-    fn join(self, known: &mut Witness, models: &mut Vec<(Vec<u8>, ModelName)>) {
+    fn join(self, known: &mut Witness, shared: &mut Shared) {
         let first = known.first_ts.unwrap_or(known.ts).min(self.ts);
         let ours = &self.line.usage.usage.usage;
         let by_figures =
             (ours.output_tokens, Reverse(self.ts)).cmp(&(known.usage.output_tokens, Reverse(known.ts)));
         if by_figures.is_ge() {
-            let newer = self.witness(models);
+            let newer = self.witness(shared);
             let rest = |w: &Witness| Reverse((w.uuid.clone(), w.model.clone(), w.usage.clone()));
             if by_figures.is_gt() || rest(&newer) > rest(known) {
                 *known = newer;
@@ -114,12 +111,12 @@ impl Sight<'_> {
         known.first_ts = (first != known.ts).then_some(first);
     }
 
-    fn witness(self, models: &mut Vec<(Vec<u8>, ModelName)>) -> Witness {
+    fn witness(self, shared: &mut Shared) -> Witness {
         let agent = self.agent();
         let line = self.line;
-        let (model, fast) = line.model.map_or((None, false), |text| canonical(text, models));
+        let (model, fast) = line.model.map(|text| shared.model(text)).unzip();
         let mut usage = line.usage.usage.usage;
-        usage.fast |= fast;
+        usage.fast |= fast.unwrap_or(false);
         let error = if line.is_api_error || line.error.is_some() { Some(error_kind(line.error)) } else { None };
         Witness {
             by: WitnessKind::Transcript,
@@ -128,29 +125,32 @@ impl Sight<'_> {
             uuid: owned(line.uuid),
             sidechain: line.sidechain,
             ts: self.ts,
-            session: owned(line.session).or_else(|| self.origin.session.clone()),
+            session: match line.session {
+                Some(session) => shared.sessions.get(Some(session)),
+                None => shared.sessions.share(self.origin.session.as_deref()),
+            },
             model,
             usage,
             cost: line.cost,
             error,
-            project: owned(line.project),
-            branch: owned(line.branch),
-            version: owned(line.version),
-            agent: Some(agent.to_owned()),
+            project: shared.projects.get(line.project),
+            branch: shared.branches.get(line.branch),
+            version: shared.versions.get(line.version),
+            agent: Some(shared.agent(agent)),
             ..Witness::default()
         }
     }
 
     /// A failed attempt. The id of its message is made up, as are its counts;
     /// the line's own id is what a run that saw it knows as well.
-    fn failure(mut self) -> Witness {
+    fn failure(mut self, shared: &mut Shared) -> Witness {
         self.line.model = None;
         self.line.cost = None;
         self.line.usage = Default::default();
         self.line.is_api_error = true;
         let message_id = self.line.message_id.take();
         self.line.uuid = self.line.uuid.or(message_id);
-        self.witness(&mut Vec::new())
+        self.witness(shared)
     }
 }
 
@@ -168,16 +168,4 @@ fn is(text: Option<Text<'_>>, known: Option<&str>) -> bool {
         (None, None) => true,
         _ => false,
     }
-}
-
-/// The model's canonical name, and whether it asks for fast mode.
-fn canonical(text: Text<'_>, models: &mut Vec<(Vec<u8>, ModelName)>) -> (Option<String>, bool) {
-    if let Some((_, model)) = models.iter().find(|(raw, _)| raw == text.raw()) {
-        return (Some(model.name.clone()), model.fast);
-    }
-    let model = pricing::normalize(&text.decode());
-    if models.len() < MODELS {
-        models.push((text.raw().to_vec(), model.clone()));
-    }
-    (Some(model.name), model.fast)
 }

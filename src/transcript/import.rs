@@ -21,7 +21,7 @@ use std::{
 use super::{Fingerprint, Problem, ScanEvent, Scanned, TranscriptFile, find, is_continuation, scan_all};
 use crate::{
     Result,
-    store::{Batch, Ledger, LedgerReader, Source, Witness},
+    store::{Batch, Ledger, LedgerReader, Name, Source, Witness},
 };
 
 /// Requests of one commit: few enough that others do not wait long for it.
@@ -54,9 +54,9 @@ pub struct Plan {
 #[non_exhaustive]
 pub struct ImportOptions {
     /// The user.
-    pub user: Option<String>,
+    pub user: Option<Name>,
     /// The host.
-    pub host: Option<String>,
+    pub host: Option<Name>,
     /// Threads that scan; by default as many as there are processors, at most 4.
     pub threads: Option<usize>,
 }

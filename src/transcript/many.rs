@@ -131,8 +131,7 @@ impl ScanEvent {
 #[must_use]
 pub fn scan_all(files: Vec<(TranscriptFile, u64)>, threads: usize) -> ScanAll {
     let mut order: Vec<usize> = (0..files.len()).collect();
-    let left = |at: &usize| files[*at].0.size.saturating_sub(files[*at].1);
-    order.sort_by_key(|at| std::cmp::Reverse(left(at)));
+    order.sort_by_key(|at| files[*at].0.modified);
     let stop = Arc::new(AtomicBool::new(false));
     let read = Arc::new(AtomicU64::new(0));
     let room = Arc::new(Room::default());
@@ -146,7 +145,10 @@ pub fn scan_all(files: Vec<(TranscriptFile, u64)>, threads: usize) -> ScanAll {
     let threads = (0..threads.clamp(1, jobs.jobs.len().max(1)))
         .map(|_| {
             let (jobs, outbox, read) = (jobs.clone(), outbox.clone(), read.clone());
-            thread::spawn(move || work(&jobs, &outbox, read))
+            thread::spawn(move || {
+                step_back();
+                work(&jobs, &outbox, read);
+            })
         })
         .collect();
     ScanAll { events: Some(events), threads, stop, room, read }
@@ -187,6 +189,15 @@ impl Drop for ScanAll {
             // Its panic has been printed.
             let _ = thread.join();
         }
+    }
+}
+
+/// Lets whoever takes the requests go first: scanning is the faster part.
+fn step_back() {
+    // On Linux each thread has a priority of its own.
+    #[cfg(target_os = "linux")]
+    if let Ok(now) = rustix::process::getpriority_process(None) {
+        let _ = rustix::process::setpriority_process(None, now + 5);
     }
 }
 

@@ -34,6 +34,7 @@ mod import;
 mod line;
 mod many;
 mod scanner;
+mod shared;
 mod time;
 mod watch;
 

@@ -23,9 +23,9 @@ fn filled() -> Home {
         let mut w = Witness::default();
         w.message_id = Some(format!("m{n}"));
         w.ts = ts.parse::<jiff::Timestamp>().unwrap().as_millisecond();
-        w.model = Some(model.to_owned());
-        w.project = Some(project.to_owned());
-        w.session = Some("s1".to_owned());
+        w.model = Some(model.into());
+        w.project = Some(project.into());
+        w.session = Some("s1".into());
         w.usage.input_tokens = input;
         w.usage.output_tokens = output;
         w.duration_ms = ms;
@@ -46,7 +46,7 @@ fn unpriced(home: &Home) {
     let mut w = Witness::default();
     w.message_id = Some("m9".to_owned());
     w.ts = "2026-08-03T13:00:00Z".parse::<jiff::Timestamp>().unwrap().as_millisecond();
-    w.model = Some("brand-new-model".to_owned());
+    w.model = Some("brand-new-model".into());
     w.usage.output_tokens = 5;
     ledger.append(&Batch { witnesses: vec![w], ..Batch::default() }).unwrap();
 }

@@ -10,7 +10,7 @@ fn spend(n: usize, output: u64, model: &str, team: &str) -> Witness {
     let mut w = Witness::default();
     w.message_id = Some(format!("m{n}"));
     w.ts = Timestamp::now().as_millisecond();
-    w.model = Some(model.to_owned());
+    w.model = Some(model.into());
     w.tags = [format!("team={team}")].into();
     w.usage.output_tokens = output;
     w

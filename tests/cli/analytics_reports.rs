@@ -12,10 +12,10 @@ fn request(n: usize, ts: i64, session: &str, tokens: u64) -> Witness {
     let mut w = Witness::default();
     w.message_id = Some(format!("m{n}"));
     w.ts = ts;
-    w.model = Some("claude-haiku-4-5".to_owned());
-    w.session = Some(session.to_owned());
-    w.project = Some(format!("/{session}"));
-    w.branch = Some("main".to_owned());
+    w.model = Some("claude-haiku-4-5".into());
+    w.session = Some(session.into());
+    w.project = Some(format!("/{session}").into());
+    w.branch = Some("main".into());
     w.usage.output_tokens = tokens;
     w
 }

@@ -33,8 +33,8 @@ fn busy() -> Home {
                 let mut w = Witness::default();
                 w.message_id = Some(format!("m{n}"));
                 w.ts = ts;
-                w.model = Some("claude-haiku-4-5".to_owned());
-                w.session = Some("s1".to_owned());
+                w.model = Some("claude-haiku-4-5".into());
+                w.session = Some("s1".into());
                 w.usage.output_tokens = 100_000;
                 w
             })

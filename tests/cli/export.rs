@@ -175,7 +175,7 @@ fn what_does_not_count_is_no_row_but_goes_along() {
         w.by = by;
         w.ts = JULY + HOUR;
         w.uuid = Some(uuid.to_owned());
-        w.session = Some("desk-0".to_owned());
+        w.session = Some("desk-0".into());
         w.error = Some("overloaded_error".to_owned());
         w
     };

@@ -23,8 +23,8 @@ fn little_memory_makes_small_row_groups_and_the_same_rows() {
         let mut w = Witness::default();
         w.message_id = Some(format!("message-{n}"));
         w.ts = 1_782_864_000_000 + n * 1000;
-        w.session = Some(format!("session-{}", n % 9));
-        w.model = Some("claude-haiku-4-5".to_owned());
+        w.session = Some(format!("session-{}", n % 9).into());
+        w.model = Some("claude-haiku-4-5".into());
         w.usage.output_tokens = u64::try_from(n).unwrap();
         batch.witnesses.push(w);
     }

@@ -14,12 +14,12 @@ pub(crate) fn request(host: &str, n: i64) -> Witness {
     let mut w = Witness::default();
     w.by = WitnessKind::Transcript;
     w.ts = JULY + n * HOUR;
-    w.session = Some(format!("{host}-{}", n / 10));
-    w.project = Some(format!("/home/{host}/a, \"b\""));
-    w.branch = Some("main".to_owned());
-    w.host = Some(host.to_owned());
-    w.user = Some("tester".to_owned());
-    w.agent = Some(if n % 3 == 0 { "subagent" } else { "main" }.to_owned());
+    w.session = Some(format!("{host}-{}", n / 10).into());
+    w.project = Some(format!("/home/{host}/a, \"b\"").into());
+    w.branch = Some("main".into());
+    w.host = Some(host.into());
+    w.user = Some("tester".into());
+    w.agent = Some(if n % 3 == 0 { "subagent" } else { "main" }.into());
     if n % 2 == 0 {
         w.tags = ["team=a".to_owned(), format!("host={host}")].into();
     }
@@ -30,7 +30,7 @@ pub(crate) fn request(host: &str, n: i64) -> Witness {
     }
     w.message_id = Some(format!("msg_{host}_{n}"));
     w.request_id = Some(format!("req_{host}_{n}"));
-    w.model = Some(if n % 5 == 4 { "brand-new-model" } else { "claude-haiku-4-5" }.to_owned());
+    w.model = Some(if n % 5 == 4 { "brand-new-model" } else { "claude-haiku-4-5" }.into());
     w.usage.input_tokens = 1000 + n.unsigned_abs();
     w.usage.output_tokens = 10;
     w.usage.cache_read_tokens = 7;

@@ -4,8 +4,12 @@
 
 mod analytics;
 mod analytics_budgets;
+mod analytics_cache;
+mod analytics_dashboard;
 mod analytics_reports;
 mod analytics_statusline;
+mod batch;
+mod cache;
 mod color;
 mod config;
 mod doctor;
@@ -29,6 +33,7 @@ mod readme;
 mod real_ccusage;
 mod real_claude;
 mod real_exits;
+mod real_warm;
 mod schema;
 mod secrets;
 mod shells;

@@ -21,8 +21,8 @@ fn hours(count: i64) -> Home {
         let mut w = Witness::default();
         w.message_id = Some(format!("m{n}"));
         w.ts = first + n * 3_600_000;
-        w.model = Some(if n == 2 { "brand-new" } else { "claude-opus-4-8" }.to_owned());
-        w.project = Some("/a|b\\c".to_owned());
+        w.model = Some(if n == 2 { "brand-new" } else { "claude-opus-4-8" }.into());
+        w.project = Some("/a|b\\c".into());
         w.usage.output_tokens = 1000 * u64::try_from(1 + n % 7).unwrap();
         w.duration_ms = Some(100 + 10 * n);
         batch.witnesses.push(w);

@@ -16,6 +16,9 @@ say() {
     shown=$session
     printf '{"type":"system","subtype":"init","cwd":"/","session_id":"%s","tools":[],"model":"claude-opus-4-8","claude_code_version":"0.0.0"}\n' "$shown"
     printf '{"type":"stream_event","event":{"type":"message_start","message":{"id":"msg_%s_%s","type":"message","role":"assistant","model":"claude-opus-4-8","content":[],"stop_reason":null,"usage":{"input_tokens":10,"output_tokens":1}}},"session_id":"%s","parent_tool_use_id":null}\n' $$ $total "$shown"
+    if [ "$prompt" = late ]; then
+        while ! grep -q soon "$WARM_DIR/prompts"; do sleep 0.05; done
+    fi
     [ "$WARM" != slow ] || [ "$prompt" = quick ] || sleep 30
     if [ "$WARM" = tools ]; then
         printf '{"type":"assistant","message":{"id":"msg_%s_%s","type":"message","role":"assistant","model":"claude-opus-4-8","content":[{"type":"tool_use","id":"toolu_1","name":"Bash","input":{}}],"stop_reason":null,"usage":{"input_tokens":10,"output_tokens":1}},"parent_tool_use_id":null,"session_id":"%s"}\n' $$ $total "$shown"

@@ -59,12 +59,12 @@ pub(crate) fn witness() -> impl Strategy<Value = Witness> {
         |(ts, (model, project, session, tags, odds), (i, o, r, duration, cost))| {
             let mut w = Witness::default();
             w.ts = ts;
-            w.model = Some(["claude-opus-4-8", "claude-haiku-4-5", "a-model-without-a-price"][model].to_owned());
-            w.project = Some(["/a", "/b", ""][project].to_owned()).filter(|p| !p.is_empty());
-            w.session = Some(format!("s{session}")).filter(|_| session < 2);
-            w.branch = Some(["main", "topic"][session % 2].to_owned()).filter(|_| odds % 3 > 0);
-            w.user = Some("me".to_owned()).filter(|_| odds % 2 > 0);
-            w.host = Some(["here", "there"][project % 2].to_owned());
+            w.model = Some(["claude-opus-4-8", "claude-haiku-4-5", "a-model-without-a-price"][model].into());
+            w.project = Some(["/a", "/b", ""][project]).filter(|p| !p.is_empty()).map(Into::into);
+            w.session = (session < 2).then(|| format!("s{session}").into());
+            w.branch = (odds % 3 > 0).then(|| ["main", "topic"][session % 2].into());
+            w.user = (odds % 2 > 0).then(|| "me".into());
+            w.host = Some(["here", "there"][project % 2].into());
             w.by = if odds % 4 == 3 { WitnessKind::Transcript } else { WitnessKind::Run };
             w.tags = tags.into_iter().map(|n| format!("team={n}")).collect();
             w.usage = Usage::default();

@@ -107,7 +107,7 @@ proptest! {
 fn request(ts: i64, tokens: u64) -> Witness {
     let mut witness = Witness::default();
     witness.ts = ts;
-    witness.model = Some("claude-opus-4-8".to_owned());
+    witness.model = Some("claude-opus-4-8".into());
     witness.usage.output_tokens = tokens;
     witness
 }

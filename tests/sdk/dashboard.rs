@@ -27,10 +27,10 @@ pub(crate) fn ledger() -> (tempfile::TempDir, std::path::PathBuf) {
         w.by = WitnessKind::Run;
         w.ts = now().as_millisecond() - n * HOUR;
         w.message_id = Some(format!("msg_{n}"));
-        w.session = Some(format!("session-{}", n / 2));
-        w.model = Some(["claude-opus-4-8", "claude-haiku-4-5"][n as usize % 2].to_owned());
-        w.project = Some(format!("/p{}", n % 3));
-        w.branch = Some("main".to_owned());
+        w.session = Some(format!("session-{}", n / 2).into());
+        w.model = Some(["claude-opus-4-8", "claude-haiku-4-5"][n as usize % 2].into());
+        w.project = Some(format!("/p{}", n % 3).into());
+        w.branch = Some("main".into());
         w.usage = Usage::default();
         w.usage.output_tokens = 100 + n as u64;
         w.duration_ms = Some(500 + n);

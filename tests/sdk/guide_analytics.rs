@@ -31,3 +31,26 @@ async fn series_are_generated_together() -> claude_cli::Result<()> {
     assert!(backwards.unwrap_err().to_string().contains("the range is empty"));
     Ok(())
 }
+
+#[tokio::test]
+async fn dashboards_are_profiled() -> claude_cli::Result<()> {
+    use claude_cli::analytics::PerformanceProfiler;
+
+    // Profile dashboard generation
+    let profiler = PerformanceProfiler::new();
+    let profile = profiler.profile_dashboard_generation(1000).await?;
+
+    println!("Performance Profile:");
+    println!("  Total time: {}ms", profile.total_duration_ms);
+    println!("  Peak memory: {:.1}MB", profile.peak_memory_mb);
+    println!("  Cache hit ratio: {:.1}%", profile.cache_stats.hit_ratio * 100.0);
+
+    let stats = profile.cache_stats;
+    assert_eq!((stats.hits, stats.misses, stats.stale), (18, 1, 1), "a write in between makes it stale");
+    assert!((stats.hit_ratio - 0.9).abs() < 1e-9);
+    assert!(profile.total_duration_ms > 0.0 && profile.uncached_ms > 0.0 && profile.cached_ms > 0.0);
+    if cfg!(target_os = "linux") {
+        assert!(profile.peak_memory_mb > 1.0, "{profile:?}");
+    }
+    Ok(())
+}

@@ -94,8 +94,8 @@ fn who_spent_it_is_noted() {
     let mut world = World::new();
     fs::write(world.session(), text(&[line("a", 1)])).unwrap();
     let mut options = ImportOptions::default();
-    options.user = Some("me".to_owned());
-    options.host = Some("here".to_owned());
+    options.user = Some("me".into());
+    options.host = Some("here".into());
     let plan = world.plan();
     import(&mut world.ledger, plan, &options, &mut |_| ControlFlow::Continue(())).unwrap();
     let mut rows = Vec::new();

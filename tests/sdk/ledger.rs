@@ -88,8 +88,8 @@ fn seen(by: WitnessKind, message: &str, request: &str, after: i64, output: u64) 
     w.message_id = some(message);
     w.request_id = some(request);
     w.ts = T + after;
-    w.session = Some("s".to_owned());
-    w.model = Some("claude-opus-4-8".to_owned());
+    w.session = Some("s".into());
+    w.model = Some("claude-opus-4-8".into());
     w.usage = usage(100, output);
     w
 }
@@ -115,7 +115,7 @@ fn a_replay_never_outweighs_the_request_itself() {
     let mut book = Book::new();
     let mut replay = seen(Transcript, "m", "r2", 50, 500);
     replay.sidechain = true;
-    replay.session = Some("other".to_owned());
+    replay.session = Some("other".into());
     book.add([replay, seen(Transcript, "m", "r1", 100, 20), seen(Transcript, "m", "", 200, 5)]);
     let rows = book.rows();
     assert_eq!(rows.len(), 1, "{rows:#?}");
@@ -166,7 +166,7 @@ fn what_has_no_id_at_all_is_known_by_its_line() {
 fn an_unknown_model_counts_and_has_no_price() {
     let mut book = Book::new();
     let mut w = seen(OwnRun, "m", "r", 0, 5);
-    w.model = Some("no-such-model".to_owned());
+    w.model = Some("no-such-model".into());
     book.add([w]);
     assert_eq!(book.rows()[0].cost(CostMode::Auto), None);
     let totals = book.totals();
@@ -199,7 +199,7 @@ fn ended(id: &str, cost: Option<i64>, totals: Usage) -> Run {
     run.id = id.to_owned();
     run.started_at = T - 1000;
     run.ended_at = Some(T + 5000);
-    run.session = Some("s".to_owned());
+    run.session = Some("s".into());
     run.totals = vec![ModelTotal { model: "claude-opus-4-8".to_owned(), usage: totals, cost }];
     run
 }
@@ -451,8 +451,8 @@ fn told(by: WitnessKind, ts: i64, output: u64) -> Witness {
     let mut w = Witness::default();
     w.by = by;
     w.ts = ts;
-    w.session = Some("s".to_owned());
-    w.model = Some("claude-haiku-4-5".to_owned());
+    w.session = Some("s".into());
+    w.model = Some("claude-haiku-4-5".into());
     w.usage.input_tokens = 7;
     w.usage.output_tokens = output;
     w

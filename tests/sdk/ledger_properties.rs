@@ -74,16 +74,16 @@ fn witness() -> impl Strategy<Value = Witness> {
             w.uuid = uuid;
             w.sidechain = sidechain;
             w.ts = EPOCH + after / 1000 * 1000;
-            w.session = session;
+            w.session = session.map(Into::into);
             w.run = run.filter(|_| by == WitnessKind::Run);
-            w.model = (!failed).then(|| MODELS[model].to_owned());
+            w.model = (!failed).then(|| MODELS[model].into());
             w.usage = if failed { Usage::default() } else { usage };
             w.cost = cost.map(|c| c * 1_000_000);
             w.duration_ms = duration_ms;
             w.error = failed.then(|| "overloaded_error".to_owned());
-            w.project = project;
-            w.branch = branch;
-            w.host = host;
+            w.project = project.map(Into::into);
+            w.branch = branch.map(Into::into);
+            w.host = host.map(Into::into);
             w.tags = if tagged { BTreeSet::from(["team=a".to_owned()]) } else { BTreeSet::new() };
             w.simulated = simulated;
             w
@@ -94,7 +94,7 @@ fn witness() -> impl Strategy<Value = Witness> {
 fn run() -> impl Strategy<Value = Run> {
     let total = (0..MODELS.len(), usage(), prop::option::of(0..5_i64)).prop_map(|(model, mut usage, cost)| {
         usage.advisors.clear();
-        ModelTotal { model: MODELS[model].to_owned(), usage, cost: cost.map(|c| c * 1_000_001) }
+        ModelTotal { model: MODELS[model].into(), usage, cost: cost.map(|c| c * 1_000_001) }
     });
     let totals = prop::collection::btree_map(0..MODELS.len(), total, 0..3);
     let ids = (0..2_u8, text("result-"));
@@ -108,7 +108,7 @@ fn run() -> impl Strategy<Value = Run> {
             run.result_id = result_id;
             run.totals = totals
                 .into_iter()
-                .map(|(model, total)| ModelTotal { model: MODELS[model].to_owned(), ..total })
+                .map(|(model, total)| ModelTotal { model: MODELS[model].into(), ..total })
                 .collect();
             run
         },

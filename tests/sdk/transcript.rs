@@ -69,8 +69,9 @@ fn with(mut line: Value, change: impl FnOnce(&mut Value)) -> Value {
 fn every_field_of_a_usage_line_is_read() {
     let w = only(&line("a", 50));
     assert_eq!(w.by, WitnessKind::Transcript);
-    let found = [&w.message_id, &w.request_id, &w.uuid, &w.session, &w.model, &w.project, &w.branch, &w.version];
-    let found: Vec<_> = found.into_iter().map(|text| text.as_deref().unwrap()).collect();
+    let ids = [&w.message_id, &w.request_id, &w.uuid].map(Option::as_deref);
+    let names = [&w.session, &w.model, &w.project, &w.branch, &w.version].map(Option::as_deref);
+    let found: Vec<_> = ids.into_iter().chain(names).map(Option::unwrap).collect();
     let expected =
         ["msg_a", "req_a", "line-a-50", "session-1", "claude-opus-4-8", "/home/me/project", "main", "2.1.197"];
     assert_eq!(found, expected);

@@ -190,6 +190,25 @@ impl Dashboard {
         self.series.iter().find(|series| series.metric == metric.name())
     }
 
+    /// About how many bytes of memory it takes.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let series = self.series.iter().map(|series| size_of_val(series) + size_of_val(&*series.points));
+        let groups = self.models.iter().chain(&self.projects).map(|group| size_of_val(group) + group.key.len());
+        let sessions = self.sessions.iter().map(|session| {
+            let names = [&session.project, &session.branch, &session.model].map(text);
+            size_of_val(session) + session.session_id.len() + names.iter().sum::<usize>()
+        });
+        let errors = self.recent_errors.iter().map(|error| {
+            let names = [&error.model, &error.project, &error.session_id].map(text);
+            size_of_val(error) + error.at.len() + error.error.len() + names.iter().sum::<usize>()
+        });
+        // Names and times of these are short.
+        let rest = size_of_val(&*self.budgets) + size_of_val(&*self.alerts);
+        let all = series.chain(groups).chain(sessions).chain(errors);
+        size_of::<Self>() + all.sum::<usize>() + 2 * rest
+    }
+
     /// The dashboard in its published form.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {

@@ -16,12 +16,15 @@ pub(super) fn changed(db: &Connection, days: &BTreeSet<i64>) -> rusqlite::Result
     if days.is_empty() {
         return Ok(());
     }
+    // Later than any, and of this moment: a ledger that was restored or made anew
+    // never comes to a generation that another one had.
+    let now = jiff::Timestamp::now().as_microsecond();
     let next: i64 = db
         .prepare_cached(
-            "INSERT INTO generations (day, generation) VALUES (?1, 1) \
-             ON CONFLICT DO UPDATE SET generation = generation + 1 RETURNING generation",
+            "INSERT INTO generations (day, generation) VALUES (?1, ?2) \
+             ON CONFLICT DO UPDATE SET generation = max(generation + 1, excluded.generation) RETURNING generation",
         )?
-        .query_row([ALL_TIME], |row| row.get(0))?;
+        .query_row([ALL_TIME, now], |row| row.get(0))?;
     let mut put = db.prepare_cached("INSERT OR REPLACE INTO generations (day, generation) VALUES (?1, ?2)")?;
     for &day in days {
         put.execute([day, next])?;

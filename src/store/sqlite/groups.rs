@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use rusqlite::Connection;
 
 use super::{
+    keys,
     names::{NameKind, Names},
     rows::{self, COLUMNS, IN_CELLS, Stored},
     touched::Touched,
@@ -17,8 +18,6 @@ use crate::{
         state::State,
     },
 };
-
-pub(crate) const INSERT_KEY: &str = "INSERT OR REPLACE INTO request_keys (key, group_id) VALUES (?1, ?2)";
 
 /// The groups that a batch touches.
 #[derive(Debug, Default)]
@@ -222,9 +221,8 @@ impl Group {
     }
 
     fn mark_pruned(&self, db: &Connection) -> rusqlite::Result<()> {
-        for hash in self.cells.keys().flat_map(CellKey::hashes) {
-            db.prepare_cached(INSERT_KEY)?.execute([hash, PRUNED])?;
-        }
+        let hashes: Vec<_> = self.cells.keys().flat_map(CellKey::hashes).map(|hash| (hash, PRUNED)).collect();
+        keys::write(db, &hashes)?;
         for id in self.former.iter().chain(&self.id) {
             db.prepare_cached("DELETE FROM cells WHERE group_id = ?1")?.execute([id])?;
         }
@@ -286,11 +284,8 @@ impl Group {
         }
 
         let Some(group_id) = group_id else { return Ok(()) };
-        for key in self.cells.keys() {
-            for hash in key.hashes() {
-                db.prepare_cached(INSERT_KEY)?.execute([hash, group_id])?;
-            }
-        }
+        let hashes: Vec<_> = self.cells.keys().flat_map(CellKey::hashes).map(|hash| (hash, group_id)).collect();
+        keys::write(db, &hashes)?;
         if self.cells.len() > 1 {
             for id in self.former.into_iter().chain([group_id]) {
                 db.prepare_cached("DELETE FROM cells WHERE group_id = ?1")?.execute([id])?;

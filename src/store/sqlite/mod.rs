@@ -6,9 +6,13 @@
 
 mod anonymous;
 mod budgets;
+mod bulk;
+mod checkpoints;
 mod export;
 mod generations;
 mod groups;
+mod keys;
+mod many;
 mod names;
 mod plan;
 mod prune;
@@ -34,18 +38,26 @@ use std::{
     cell::RefCell,
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
+use rusqlite::{
+    Connection, OpenFlags, TransactionBehavior,
+    config::DbConfig,
+    trace::{TraceEvent, TraceEventCodes},
+};
 
 pub use sql::{SqlAnswer, SqlConsole, SqlValue};
 pub use verify::VerifyReport;
 pub use views::{VIEWS, View, ViewColumn};
 
 use self::{
-    names::Names, rollups::Deltas, runs::Sessions, schema::MigrateError, settlement::Unsettled, touched::Touched,
+    checkpoints::Checkpoints, keys::AllKeys, names::Names, rollups::Deltas, runs::Sessions, schema::MigrateError,
+    settlement::Unsettled, touched::Touched,
 };
 use super::{Alert, Batch, Budget, Ledger, Pruned, Repriced};
 use crate::{Error, Result, pricing::PriceTable};
@@ -56,10 +68,15 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 /// One ledger file.
 #[derive(Debug)]
 pub struct SqliteLedger {
+    /// Before `db`, whose end makes the last checkpoint.
+    checkpoints: Option<Checkpoints>,
     db: Connection,
     path: PathBuf,
     names: RefCell<Names>,
     prices: Arc<PriceTable>,
+    /// All keys, where they are known to be all.
+    keys: Option<AllKeys>,
+    bulk: bool,
 }
 
 impl SqliteLedger {
@@ -136,29 +153,71 @@ impl SqliteLedger {
     fn over(db: Connection, path: &Path) -> Self {
         db.set_prepared_statement_cache_capacity(64);
         Self {
+            checkpoints: None,
             db,
             path: path.to_owned(),
             names: RefCell::default(),
             prices: Arc::new(PriceTable::embedded().clone()),
+            keys: None,
+            bulk: false,
         }
     }
 
     /// Makes room for a long row of large batches: a page cache that holds the
-    /// tables' inner pages, fewer checkpoints, and no wait for the disk at each
-    /// commit. Costs up to 24 MiB of memory.
+    /// tables' inner pages, checkpoints by another thread, and no wait for the
+    /// disk at each commit. Costs up to 24 MiB of memory.
     ///
     /// A crash of the machine, though not of the process, may undo the last
     /// commits, whole and in order: fit for what can be read again.
     ///
     /// # Errors
     /// If the ledger cannot be read.
-    pub fn prepare_for_bulk(&self) -> Result<()> {
-        let set = || {
+    pub fn prepare_for_bulk(&mut self) -> Result<()> {
+        self.bulk = true;
+        if self.checkpoints.is_some() {
+            return Ok(());
+        }
+        let mut set = || {
             self.db.pragma_update(None, "synchronous", "NORMAL")?;
             self.db.pragma_update(None, "cache_size", -(24 << 10))?;
-            self.db.pragma_update(None, "wal_autocheckpoint", 16 << 10)
+            Checkpoints::beside(&mut self.db, &self.path)
         };
-        set().map_err(|e| self.error(&e))
+        match set() {
+            Ok(checkpoints) => self.checkpoints = Some(checkpoints),
+            Err(e) => return Err(self.error(&e)),
+        }
+        Ok(())
+    }
+
+    /// Ends what [`prepare_for_bulk`](Self::prepare_for_bulk) began. Without it,
+    /// the next one who writes has more to do.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the ledger cannot be written.
+    pub fn finish_bulk(&mut self) -> Result<()> {
+        self.bulk = false;
+        let Some(keys) = self.keys.take().filter(|keys| !keys.is_written()) else { return Ok(()) };
+        let write = |db: &mut Connection| {
+            let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            if let Some(keys) = AllKeys::of(&tx, Some(keys), 0)? {
+                keys.write(&tx)?;
+            }
+            tx.commit()
+        };
+        write(&mut self.db).map_err(|e| self.error(&e))
+    }
+
+    /// Counts the statements it runs, so that a program can tell how many a
+    /// question takes.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if it cannot be told.
+    pub fn counting_statements(mut self, counter: Arc<AtomicU64>) -> Result<Self> {
+        let count = move |_: TraceEvent<'_>| _ = counter.fetch_add(1, Ordering::Relaxed);
+        match self.db.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(count)) {
+            Ok(()) => Ok(self),
+            Err(e) => Err(self.error(&e)),
+        }
     }
 
     /// Prices new requests by `prices` rather than by the embedded table.
@@ -184,7 +243,15 @@ impl SqliteLedger {
         let mut touched = Touched::default();
         let mut deltas = Deltas::default();
         let mut unsettled = Unsettled::default();
-        sights::take_in(&tx, names, &self.prices, batch, &mut Sessions::default(), &mut touched, &mut deltas)?;
+        let keys = if self.bulk {
+            AllKeys::of(&tx, self.keys.take(), batch.witnesses.len())?
+        } else {
+            keys::complete(&tx)?;
+            None
+        };
+        let mut sessions = Sessions::default();
+        let keys =
+            sights::take_in(&tx, names, &self.prices, batch, &mut sessions, &mut touched, &mut deltas, keys)?;
         for run in &batch.runs {
             if let Some(merged) = runs::merge(&tx, names, run)? {
                 unsettled.run(run, merged.before);
@@ -194,7 +261,7 @@ impl SqliteLedger {
             texts::keep(&tx, text)?;
         }
         // Runs came since.
-        let mut sessions = Sessions::default();
+        sessions = Sessions::default();
         settlement::settle(&tx, names, &self.prices, unsettled, &mut sessions, &mut touched)?;
         for change in touched.rows() {
             deltas.change(&tx, names, change.before.as_ref(), change.after.as_ref())?;
@@ -203,7 +270,9 @@ impl SqliteLedger {
             sources::write(&tx, source)?;
         }
         deltas.write(&tx, names)?;
-        tx.commit()
+        tx.commit()?;
+        self.keys = keys;
+        Ok(())
     }
 }
 
@@ -254,6 +323,8 @@ fn prepare(db: &mut Connection) -> Result<(), MigrateError> {
         schema::migrate(db)?;
     }
     db.pragma_update(None, "synchronous", "FULL")?;
+    // What is kept to undo a single statement is small.
+    db.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(())
 }
 

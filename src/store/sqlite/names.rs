@@ -4,6 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::{Connection, OptionalExtension};
 
+use crate::store::Name;
+
 /// What a name names. Stored: never renumber.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -38,7 +40,7 @@ struct Known {
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     kinds: [Known; KINDS],
-    values: HashMap<i64, String>,
+    values: HashMap<i64, Name>,
 }
 
 impl Names {
@@ -125,21 +127,31 @@ impl Names {
 
     /// The name with this id; empty for 0, which stands for none.
     pub(crate) fn value(&mut self, db: &Connection, id: i64) -> rusqlite::Result<String> {
-        if id == 0 {
-            return Ok(String::new());
-        }
-        if let Some(value) = self.values.get(&id) {
-            return Ok(value.clone());
-        }
-        let value: String =
-            db.prepare_cached("SELECT value FROM names WHERE id = ?1")?.query_row([id], |row| row.get(0))?;
-        self.values.insert(id, value.clone());
-        Ok(value)
+        self.shared(db, id).map(|name| (*name).to_owned())
     }
 
     /// [`value`](Self::value) for an optional name.
     pub(crate) fn value_some(&mut self, db: &Connection, id: Option<i64>) -> rusqlite::Result<Option<String>> {
         id.map(|id| self.value(db, id)).transpose()
+    }
+
+    /// [`value`](Self::value), shared with all who ask for it.
+    pub(crate) fn shared(&mut self, db: &Connection, id: i64) -> rusqlite::Result<Name> {
+        if id == 0 {
+            return Ok("".into());
+        }
+        if let Some(value) = self.values.get(&id) {
+            return Ok(value.clone());
+        }
+        let value: Name =
+            db.prepare_cached("SELECT value FROM names WHERE id = ?1")?.query_row([id], |row| row.get(0))?;
+        self.values.insert(id, value.clone());
+        Ok(value)
+    }
+
+    /// [`shared`](Self::shared) for an optional name.
+    pub(crate) fn shared_some(&mut self, db: &Connection, id: Option<i64>) -> rusqlite::Result<Option<Name>> {
+        id.map(|id| self.shared(db, id)).transpose()
     }
 
     /// Forgets ids that a rolled-back transaction may have made up.

@@ -84,6 +84,8 @@ pub(crate) fn prune(ledger: &mut SqliteLedger, before: i64) -> rusqlite::Result<
             return Ok(total);
         };
         after = last;
+        // Answers from rows change with each of these transactions.
+        generations::changed_beside_days(&tx)?;
         for (_, head) in heads {
             let group = Group::load(&tx, ledger.names.get_mut(), head)?;
             // What has a younger part stays whole.

@@ -146,23 +146,33 @@ impl LedgerReader for SqliteLedger {
 
     fn recent_errors(&self, query: &RowQuery, limit: u32) -> Result<Vec<RequestRow>> {
         let read = || {
-            let mut found = Vec::new();
+            // A filter is for names, so how many rows it takes is not known before.
+            let most = if query.filter.is_empty() { i64::from(limit) } else { -1 };
             let mut statement = self.db.prepare_cached(&format!(
                 "SELECT {COLUMNS} FROM requests \
                  WHERE error IS NOT NULL AND counted = 1 AND ts >= ?1 AND ts < ?2 AND simulated <= ?3 \
-                 ORDER BY ts DESC, id DESC"
+                 ORDER BY ts DESC, id DESC LIMIT ?4"
             ))?;
-            let mut rows = statement.query(params![
+            let limit = limit as usize;
+            let asked = params![
                 query.since.unwrap_or(i64::MIN),
                 query.until.unwrap_or(i64::MAX),
-                highest(query.simulated)
-            ])?;
-            while found.len() < limit as usize
-                && let Some(row) = rows.next()?
-            {
-                let row = self.request_row(Stored::read(row)?)?;
-                if query.filter.accepts(&row) {
-                    found.push(row);
+                highest(query.simulated),
+                most
+            ];
+            let mut rows = statement.query_map(asked, Stored::read)?;
+            let mut found: Vec<RequestRow> = Vec::new();
+            while found.len() < limit {
+                let some: Vec<Stored> = rows.by_ref().take(limit).collect::<rusqlite::Result<_>>()?;
+                if some.is_empty() {
+                    break;
+                }
+                self.names.borrow_mut().load(&self.db, some.iter().flat_map(Stored::names))?;
+                for row in some {
+                    let row = self.request_row(row)?;
+                    if query.filter.accepts(&row) && found.len() < limit {
+                        found.push(row);
+                    }
                 }
             }
             Ok(found)

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rusqlite::{Connection, OptionalExtension, Row, Statement};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{
     generations,
+    many::{Binder, Insert},
     names::{NameKind, Names},
     prune,
     rows::Stored,
@@ -219,7 +220,7 @@ impl Deltas {
         before: Option<&Stored>,
         after: Option<&Stored>,
     ) -> rusqlite::Result<()> {
-        for row in before.iter().chain(&after) {
+        for row in before.iter().chain(&after).filter(|_| before != after) {
             self.note_day(row.ts);
         }
         if let (Some(before), Some(after)) = (before, after)
@@ -290,16 +291,15 @@ impl Deltas {
             let horizon = prune::horizon(db)?;
             shrunk.retain(|id, _| id.is_provable(horizon) || id.is_made_of_days());
         }
-        let cells = self.into_cells(db, names)?;
-        let mut add = db.prepare_cached(ADD)?;
-        for (id, delta) in cells {
-            if let Some(left) = shrunk.get(&id) {
-                change_cell(db, id, &delta, Some(*left))?;
-            } else if delta.durations.is_empty() && delta.first.is_some() {
-                put_cell(&mut add, id, &delta)?;
-            } else {
-                change_cell(db, id, &delta, None)?;
-            }
+        let is_plain = |id: &CellId, delta: &Sums| {
+            !shrunk.contains_key(id) && delta.durations.is_empty() && delta.first.is_some()
+        };
+        let (plain, others): (Vec<_>, Vec<_>) =
+            self.into_cells(db, names)?.into_iter().partition(|(id, delta)| is_plain(id, delta));
+        ADD.write(db, &plain, bind_cell)?;
+        // Of the others, some look at the cells before them.
+        for (id, delta) in others {
+            change_cell(db, id, &delta, shrunk.get(&id).copied())?;
         }
         Ok(())
     }
@@ -331,17 +331,24 @@ fn change_cell(db: &Connection, id: CellId, delta: &Sums, left: Option<(i64, i64
     write_cell(db, id, &sums)
 }
 
-const PUT: &str = "INSERT OR REPLACE INTO rollups (level, dimension, start, name, simulated, requests, errors, input, \
-     output, cache_read, cache_write_5m, cache_write_1h, web_searches, cost_auto, cost_calculated, cost_reported, \
-     unpriced_auto, unpriced_calculated, unpriced_reported, first, last, durations) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
+macro_rules! into {
+    ($insert:literal) => {
+        concat!(
+            $insert,
+            " INTO rollups (level, dimension, start, name, simulated, requests, errors, input, output, cache_read, \
+             cache_write_5m, cache_write_1h, web_searches, cost_auto, cost_calculated, cost_reported, \
+             unpriced_auto, unpriced_calculated, unpriced_reported, first, last, durations)"
+        )
+    };
+}
+
+const PUT: Insert = Insert::new(into!("INSERT OR REPLACE"), 22, "");
 
 /// As [`PUT`], onto what is there; durations stay as they are.
-const ADD: &str = "INSERT INTO rollups (level, dimension, start, name, simulated, requests, errors, input, \
-     output, cache_read, cache_write_5m, cache_write_1h, web_searches, cost_auto, cost_calculated, cost_reported, \
-     unpriced_auto, unpriced_calculated, unpriced_reported, first, last, durations) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22) \
-     ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, errors = errors + excluded.errors, \
+const ADD: Insert = Insert::new(
+    into!("INSERT"),
+    22,
+    "ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, errors = errors + excluded.errors, \
      input = input + excluded.input, output = output + excluded.output, \
      cache_read = cache_read + excluded.cache_read, cache_write_5m = cache_write_5m + excluded.cache_write_5m, \
      cache_write_1h = cache_write_1h + excluded.cache_write_1h, web_searches = web_searches + excluded.web_searches, \
@@ -349,7 +356,8 @@ const ADD: &str = "INSERT INTO rollups (level, dimension, start, name, simulated
      cost_reported = cost_reported + excluded.cost_reported, unpriced_auto = unpriced_auto + excluded.unpriced_auto, \
      unpriced_calculated = unpriced_calculated + excluded.unpriced_calculated, \
      unpriced_reported = unpriced_reported + excluded.unpriced_reported, \
-     first = min(first, excluded.first), last = max(last, excluded.last)";
+     first = min(first, excluded.first), last = max(last, excluded.last)",
+);
 
 pub(crate) fn delete_cell(db: &Connection, id: CellId) -> rusqlite::Result<()> {
     db.prepare_cached(
@@ -360,11 +368,14 @@ pub(crate) fn delete_cell(db: &Connection, id: CellId) -> rusqlite::Result<()> {
 }
 
 pub(crate) fn write_cell(db: &Connection, id: CellId, sums: &Sums) -> rusqlite::Result<()> {
-    let mut put = db.prepare_cached(PUT)?;
-    put_cell(&mut put, id, sums)
+    PUT.write(db, &[(id, sums)], |binder, (id, sums)| bind_sums(binder, *id, sums))
 }
 
-fn put_cell(put: &mut Statement<'_>, id: CellId, sums: &Sums) -> rusqlite::Result<()> {
+fn bind_cell(binder: &mut Binder<'_, '_>, (id, sums): &(CellId, Sums)) -> rusqlite::Result<()> {
+    bind_sums(binder, *id, sums)
+}
+
+fn bind_sums(binder: &mut Binder<'_, '_>, id: CellId, sums: &Sums) -> rusqlite::Result<()> {
     let numbers = [
         i64::from(id.level),
         i64::from(id.dimension),
@@ -386,14 +397,12 @@ fn put_cell(put: &mut Statement<'_>, id: CellId, sums: &Sums) -> rusqlite::Resul
         sums.unpriced.calculate,
         sums.unpriced.display,
     ];
-    for (at, number) in (1..).zip(numbers) {
-        put.raw_bind_parameter(at, number)?;
+    for number in numbers {
+        binder.number(number)?;
     }
-    put.raw_bind_parameter(20, sums.first)?;
-    put.raw_bind_parameter(21, sums.last)?;
-    put.raw_bind_parameter(22, sums.durations.to_bytes())?;
-    put.raw_execute()?;
-    Ok(())
+    binder.optional(sums.first)?;
+    binder.optional(sums.last)?;
+    binder.blob(&sums.durations.to_bytes())
 }
 
 /// The times of a cell's first and last row, from the rows themselves.
@@ -406,16 +415,22 @@ fn first_and_last(db: &Connection, id: CellId) -> rusqlite::Result<(Option<i64>,
             .query_row((id.name, id.simulated), |row| Ok((row.get(0)?, row.get(1)?)));
     }
     let level = Level::ALL.into_iter().find(|l| *l as u8 == id.level).unwrap_or(Level::Quarter);
-    if level == Level::FourWeeks {
-        // Its days were written before it.
+    let parts = match level {
+        Level::FourWeeks => Some(Level::Day),
+        Level::SixHours => Some(Level::Hour),
+        _ => None,
+    };
+    if let Some(parts) = parts {
+        // They were written before it.
         return db
             .prepare_cached(
-                "SELECT min(first), max(last) FROM rollups WHERE level = 2 AND dimension = ?1 AND start >= ?2 \
-                 AND start < ?3 AND name = ?4 AND simulated = ?5",
+                "SELECT min(first), max(last) FROM rollups WHERE level = ?1 AND dimension = ?2 AND start >= ?3 \
+                 AND start < ?4 AND name = ?5 AND simulated = ?6",
             )?
-            .query_row((id.dimension, id.start, id.start + level.millis(), id.name, id.simulated), |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            });
+            .query_row(
+                (parts as u8, id.dimension, id.start, id.start + level.millis(), id.name, id.simulated),
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            );
     }
     let filter = match Dimension::ALL.into_iter().find(|d| *d as u8 == id.dimension) {
         None | Some(Dimension::All) => "?4 = 0",

@@ -2,29 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{CachedStatement, Connection, Row, Statement, types::Type};
+use rusqlite::{Connection, Row, types::Type};
 
-use super::names::{NameKind, Names};
+use super::{
+    many::{Binder, Insert},
+    names::{NameKind, Names},
+};
 use crate::{
     Usage,
     pricing::PriceTable,
     store::{
-        RowKind, Witness,
+        Name, RowKind, Witness,
         identity::CellKey,
         state::{Origin, Ranked, Snapshot, State},
     },
 };
-
-macro_rules! values {
-    () => {
-        "INTO requests (id, group_id, kind, part, counted, ts, first_ts, message_id, request_id, uuid, sidechain, \
-         session, run, model, project, branch, version, agent, source, user, host, tags, input, output, cache_read, \
-         cache_write_5m, cache_write_1h, web_searches, modifiers, reported, share, calculated, priced_as_of, \
-         duration_ms, ttft_ms, error, simulated, state) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
-         ?, ?, ?, ?, ?)"
-    };
-}
 
 /// The columns of a row, with names as ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,39 +68,40 @@ pub(crate) const COLUMNS: &str = "id, group_id, kind, part, counted, ts, first_t
      cache_read, cache_write_5m, cache_write_1h, web_searches, modifiers, reported, share, calculated, \
      priced_as_of, duration_ms, ttft_ms, error, simulated, state";
 
+macro_rules! into {
+    ($insert:literal) => {
+        concat!(
+            $insert,
+            " INTO requests (id, group_id, kind, part, counted, ts, first_ts, message_id, request_id, uuid, \
+             sidechain, session, run, model, project, branch, version, agent, source, user, host, tags, input, \
+             output, cache_read, cache_write_5m, cache_write_1h, web_searches, modifiers, reported, share, \
+             calculated, priced_as_of, duration_ms, ttft_ms, error, simulated, state)"
+        )
+    };
+}
+
 /// A row in the place of the one with its id.
-const REPLACE: &str = concat!("INSERT OR REPLACE ", values!());
+const REPLACE: Insert = Insert::new(into!("INSERT OR REPLACE"), 38, "");
 /// A new row. `OR REPLACE` would cost several times as much: it keeps a journal
 /// for each row, to undo what it may have deleted.
-const INSERT: &str = concat!("INSERT ", values!());
+const INSERT: Insert = Insert::new(into!("INSERT OR ROLLBACK"), 38, "");
 
 const FAST: u8 = 1;
 const US: u8 = 2;
 const BATCH: u8 = 4;
 /// The row is known by its line id alone.
-const BY_UUID: u8 = 8;
+pub(crate) const BY_UUID: u8 = 8;
 const JOINED: u8 = 16;
 
 fn count(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-/// Writes new rows.
-pub(crate) struct RowInserter<'db> {
-    db: &'db Connection,
-    insert: CachedStatement<'db>,
-}
-
-impl<'db> RowInserter<'db> {
-    pub(crate) fn new(db: &'db Connection) -> rusqlite::Result<Self> {
-        Ok(Self { db, insert: db.prepare_cached(INSERT)? })
-    }
-
-    /// Writes a row that has no id yet; returns its id.
-    pub(crate) fn insert(&mut self, row: &Stored) -> rusqlite::Result<i64> {
-        row.write_by(&mut self.insert)?;
-        Ok(self.db.last_insert_rowid())
-    }
+/// Writes rows that have no id yet; returns the id of the first: the others
+/// follow it.
+pub(crate) fn insert(db: &Connection, rows: &[Stored]) -> rusqlite::Result<i64> {
+    INSERT.write(db, rows, Stored::bind)?;
+    Ok(db.last_insert_rowid() + 1 - rows.len() as i64)
 }
 
 impl Stored {
@@ -116,45 +109,39 @@ impl Stored {
     /// returns the id.
     pub(crate) fn write(&self, db: &Connection) -> rusqlite::Result<i64> {
         if self.id == 0 {
-            return RowInserter::new(db)?.insert(self);
+            return insert(db, std::slice::from_ref(self));
         }
-        let mut replace = db.prepare_cached(REPLACE)?;
-        self.write_by(&mut replace)?;
+        REPLACE.write(db, std::slice::from_ref(self), Self::bind)?;
         Ok(self.id)
     }
 
-    fn write_by(&self, insert: &mut Statement<'_>) -> rusqlite::Result<()> {
-        let modifiers = (if self.usage.fast { FAST } else { 0 })
-            | (if self.usage.us_inference { US } else { 0 })
-            | (if self.usage.batch { BATCH } else { 0 })
-            | (if self.key.uuid.is_some() { BY_UUID } else { 0 })
-            | (if self.joined { JOINED } else { 0 });
-        let mut at = 0;
-        let mut bind = |value: &dyn rusqlite::ToSql| {
-            at += 1;
-            insert.raw_bind_parameter(at, value)
-        };
-        bind(&(self.id != 0).then_some(self.id))?;
-        bind(&self.group_id)?;
-        bind(&(self.kind as u8))?;
-        bind(&self.part)?;
-        bind(&self.counted)?;
-        bind(&self.ts)?;
-        bind(&self.first_ts)?;
-        bind(&self.key.message_id)?;
-        bind(&self.key.request_id)?;
-        bind(&self.uuid)?;
-        bind(&self.sidechain)?;
-        bind(&self.session)?;
-        bind(&self.run)?;
-        for name in [self.model, self.project, self.branch, self.version, self.agent] {
-            bind(&name)?;
+    fn bind(binder: &mut Binder<'_, '_>, row: &Self) -> rusqlite::Result<()> {
+        let modifiers = (if row.usage.fast { FAST } else { 0 })
+            | (if row.usage.us_inference { US } else { 0 })
+            | (if row.usage.batch { BATCH } else { 0 })
+            | (if row.key.uuid.is_some() { BY_UUID } else { 0 })
+            | (if row.joined { JOINED } else { 0 });
+        binder.optional((row.id != 0).then_some(row.id))?;
+        binder.optional(row.group_id)?;
+        binder.number(row.kind as i64)?;
+        binder.number(row.part)?;
+        binder.number(row.counted.into())?;
+        binder.number(row.ts)?;
+        binder.number(row.first_ts)?;
+        binder.text(row.key.message_id.as_deref())?;
+        binder.text(row.key.request_id.as_deref())?;
+        binder.text(row.uuid.as_deref())?;
+        binder.number(row.sidechain.into())?;
+        binder.optional(row.session)?;
+        binder.text(row.run.as_deref())?;
+        for name in [row.model, row.project, row.branch, row.version, row.agent] {
+            binder.optional(name)?;
         }
-        bind(&self.source)?;
-        for name in [self.user, self.host, self.tags] {
-            bind(&name)?;
+        binder.number(row.source.into())?;
+        for name in [row.user, row.host, row.tags] {
+            binder.optional(name)?;
         }
-        let usage = &self.usage;
+        let usage = &row.usage;
         for tokens in [
             usage.input_tokens,
             usage.output_tokens,
@@ -163,24 +150,16 @@ impl Stored {
             usage.cache_write_1h_tokens,
             usage.web_searches,
         ] {
-            bind(&count(tokens))?;
+            binder.number(count(tokens))?;
         }
-        bind(&modifiers)?;
-        for number in [
-            self.reported,
-            self.share,
-            self.calculated,
-            self.priced_as_of,
-            self.duration_ms,
-            self.ttft_ms,
-            self.error,
-        ] {
-            bind(&number)?;
+        binder.number(modifiers.into())?;
+        for number in
+            [row.reported, row.share, row.calculated, row.priced_as_of, row.duration_ms, row.ttft_ms, row.error]
+        {
+            binder.optional(number)?;
         }
-        bind(&self.simulated)?;
-        bind(&self.state)?;
-        insert.raw_execute()?;
-        Ok(())
+        binder.number(row.simulated.into())?;
+        binder.text(row.state.as_deref())
     }
 
     pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -271,6 +250,22 @@ impl Stored {
         self.priced_as_of = other.priced_as_of;
     }
 
+    /// The ids of all its names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = i64> + use<> {
+        let names = [
+            self.session,
+            self.model,
+            self.project,
+            self.branch,
+            self.agent,
+            self.user,
+            self.host,
+            self.tags,
+            self.error,
+        ];
+        names.into_iter().flatten()
+    }
+
     /// Whether it is a failed attempt that consumed nothing.
     pub(crate) fn is_bare_error(&self) -> bool {
         self.kind == RowKind::Request && self.error.is_some() && self.usage.is_zero()
@@ -290,7 +285,7 @@ pub(crate) fn from_witness(
     key: CellKey,
     witness: &Witness,
 ) -> rusqlite::Result<Stored> {
-    let mut name = |kind, value: &Option<String>| names.intern_some(db, kind, value.as_deref());
+    let mut name = |kind, value: Option<&str>| names.intern_some(db, kind, value);
     Ok(Stored {
         id: 0,
         group_id: None,
@@ -302,17 +297,17 @@ pub(crate) fn from_witness(
         key,
         uuid: witness.uuid.clone(),
         sidechain: witness.sidechain,
-        session: name(NameKind::Session, &witness.session)?,
+        session: name(NameKind::Session, witness.session.as_deref())?,
         run: witness.run.clone(),
-        model: name(NameKind::Model, &witness.model)?,
-        project: name(NameKind::Project, &witness.project)?,
-        branch: name(NameKind::Branch, &witness.branch)?,
-        version: name(NameKind::Version, &witness.version)?,
-        agent: name(NameKind::Agent, &witness.agent)?,
+        model: name(NameKind::Model, witness.model.as_deref())?,
+        project: name(NameKind::Project, witness.project.as_deref())?,
+        branch: name(NameKind::Branch, witness.branch.as_deref())?,
+        version: name(NameKind::Version, witness.version.as_deref())?,
+        agent: name(NameKind::Agent, witness.agent.as_deref())?,
         source: witness.by.bit(),
-        user: name(NameKind::User, &witness.user)?,
-        host: name(NameKind::Host, &witness.host)?,
-        error: name(NameKind::Error, &witness.error)?,
+        user: name(NameKind::User, witness.user.as_deref())?,
+        host: name(NameKind::Host, witness.host.as_deref())?,
+        error: name(NameKind::Error, witness.error.as_deref())?,
         tags: tag_set(db, names, &witness.tags)?,
         usage: witness.usage.clone(),
         reported: witness.cost,
@@ -342,7 +337,7 @@ pub(crate) fn from_state(
     key: &CellKey,
     state: &State,
 ) -> rusqlite::Result<Stored> {
-    let detail = |d: &Option<Ranked<String>>| d.as_ref().map(|d| d.value.clone());
+    let detail = |d: &Option<Ranked<Name>>| d.as_ref().map(|d| d.value.clone());
     let tags = tag_set(db, names, &state.tags)?;
     Ok(Stored {
         id: 0,
@@ -394,14 +389,14 @@ pub(crate) fn to_state(db: &Connection, names: &mut Names, row: &Stored) -> rusq
 }
 
 pub(crate) fn columns_to_state(db: &Connection, names: &mut Names, row: &Stored) -> rusqlite::Result<State> {
-    let session = names.value_some(db, row.session)?;
+    let session = names.shared_some(db, row.session)?;
     let (place, source) = match row.source {
         2 => (0, 2),
         4 => (2, 0),
         _ => (1, 1),
     };
-    let mut detail = |id: Option<i64>| -> rusqlite::Result<Option<Ranked<String>>> {
-        let value = names.value_some(db, id)?;
+    let mut detail = |id: Option<i64>| -> rusqlite::Result<Option<Ranked<Name>>> {
+        let value = names.shared_some(db, id)?;
         Ok(value.map(|value| Ranked { by: place, ts: row.first_ts, session: session.clone(), value }))
     };
     let (project, branch, version) = (detail(row.project)?, detail(row.branch)?, detail(row.version)?);
@@ -420,7 +415,7 @@ pub(crate) fn columns_to_state(db: &Connection, names: &mut Names, row: &Stored)
             ts: row.ts,
             session: session.clone(),
             uuid: row.uuid.clone(),
-            model: names.value_some(db, row.model)?,
+            model: names.shared_some(db, row.model)?,
             usage: row.usage.clone(),
         },
         final_output: coarse.then_some(row.usage.output_tokens),

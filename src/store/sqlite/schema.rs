@@ -177,22 +177,45 @@ CREATE TABLE generations (
   generation INTEGER NOT NULL
 ) STRICT;
 
--- Both orders of sessions, each with what the other one is chosen by.
+-- Both orders of sessions, each with what the other one is chosen by; and the
+-- costliest of each day.
 DROP INDEX rollups_sessions_last;
 DROP INDEX rollups_sessions_cost;
 CREATE INDEX rollups_sessions_last ON rollups (last, cost_auto) WHERE dimension = 9;
 CREATE INDEX rollups_sessions_cost ON rollups (cost_auto, last) WHERE dimension = 9;
+CREATE INDEX rollups_sessions_day ON rollups (last / 86400000, cost_auto, last) WHERE dimension = 9;
 
 -- Failed requests, the latest of which are told.
 CREATE INDEX requests_errors ON requests (ts) WHERE error IS NOT NULL AND counted = 1;
+
+-- An entry of a table without row ids spills to a page of its own from about
+-- 1,000 bytes on, and many states are just a little longer.
+CREATE TABLE cells_by_row (
+  group_id   INTEGER NOT NULL,
+  n          INTEGER NOT NULL,
+  message_id TEXT,
+  request_id TEXT,
+  uuid       TEXT,
+  state      TEXT NOT NULL,
+  PRIMARY KEY (group_id, n)
+) STRICT;
+INSERT INTO cells_by_row (group_id, n, message_id, request_id, uuid, state)
+  SELECT group_id, n, message_id, request_id, uuid, state FROM cells ORDER BY group_id, n;
+DROP TABLE cells;
+ALTER TABLE cells_by_row RENAME TO cells;
+
+-- From this row on, `request_keys` may lack some; empty if it lacks none.
+CREATE TABLE unkeyed (
+  first INTEGER NOT NULL
+) STRICT;
 ",
 ];
 
 /// From this version on, rollups are kept by branch and by session, too.
 const BRANCHES_AND_SESSIONS: usize = 3;
 
-/// From this version on, there are cells of four weeks.
-const FOUR_WEEKS: usize = 4;
+/// From this version on, there are cells of six hours and of four weeks.
+const LONGER_CELLS: usize = 4;
 
 /// Why a ledger cannot be brought to this program's version.
 #[derive(Debug, thiserror::Error)]
@@ -232,9 +255,11 @@ pub(crate) fn migrate(db: &mut Connection) -> Result<(), MigrateError> {
     }
     if (1..BRANCHES_AND_SESSIONS).contains(&from) {
         super::verify::rebuild(&tx, &mut super::names::Names::default())?;
-    } else if (1..FOUR_WEEKS).contains(&from) {
-        super::verify::rebuild_from_days(&tx)?;
+    } else if (1..LONGER_CELLS).contains(&from) {
+        super::verify::rebuild_longer(&tx)?;
     }
+    // What was kept of another ledger's answers is not this one's.
+    super::generations::changed_beside_days(&tx)?;
     tx.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
     tx.commit()?;
     Ok(())

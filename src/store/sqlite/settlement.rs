@@ -171,7 +171,7 @@ fn settle_run(
     let mut claims = Vec::with_capacity(rows.len());
     for row in &rows {
         claims.push(Claim {
-            model: names.value_some(db, row.model)?,
+            model: names.shared_some(db, row.model)?,
             usage: row.usage.clone(),
             reported: row.reported,
             calculated: row.calculated,

@@ -6,13 +6,14 @@
 
 use std::borrow::Cow;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use super::{
-    groups::{Groups, INSERT_KEY, KeyIndex},
+    groups::Groups,
+    keys::{self, AllKeys, Index},
     names::{NameKind, Names},
     rollups::Deltas,
-    rows::{self, RowInserter, Stored},
+    rows::{self, Stored},
     runs::Sessions,
     touched::Touched,
 };
@@ -108,6 +109,9 @@ fn named(witness: &Witness) -> Cow<'_, Witness> {
 }
 
 /// Adds what the witnesses of a batch and the records of other ledgers say.
+/// `all` are all keys of the ledger, if they are known; returns them with those
+/// of the batch.
+#[allow(clippy::too_many_arguments, reason = "they are the parts of one append")]
 pub(crate) fn take_in<'a>(
     db: &Connection,
     names: &mut Names,
@@ -116,15 +120,15 @@ pub(crate) fn take_in<'a>(
     sessions: &mut Sessions,
     touched: &mut Touched,
     deltas: &mut Deltas,
-) -> rusqlite::Result<()> {
+    mut all: Option<AllKeys>,
+) -> rusqlite::Result<Option<AllKeys>> {
     let records = batch.records.iter().map(Says::Record);
     let sights: Vec<Says<'_>> = batch.witnesses.iter().map(Says::Witness).chain(records).collect();
     let hashes: Vec<Hashes> = sights.iter().map(Says::hashes).collect();
-    let index = Index::of(db, &hashes)?;
+    let index = Index::of(db, &hashes, all.as_ref())?;
     let mut groups = Groups::among(index.stored);
-    let mut rows = RowInserter::new(db)?;
     let mut pricer = Pricer { prices, last: None };
-    let mut keys = Vec::with_capacity(2 * sights.len());
+    let mut written = Written::default();
     for ((sight, hashes), alone) in sights.iter().zip(&hashes).zip(&index.alone) {
         if !*alone || !sight.is_plain() {
             groups.add(db, names, sight.key(), &sight.state())?;
@@ -136,22 +140,62 @@ pub(crate) fn take_in<'a>(
             let as_of = row.calculated.map(|_| prices.as_of());
             row.priced_as_of = names.intern_some(db, NameKind::PriceTable, as_of)?;
         }
-        let settled = is_settled(db, sessions, &row)?;
-        let id = if settled {
+        if is_settled(db, sessions, &row)? {
             deltas.change(db, names, None, Some(&row))?;
-            rows.insert(&row)?
+            written.add(db, row, *hashes)?;
         } else {
-            touched.write(db, row)?
-        };
-        keys.extend(hashes.as_slice().iter().map(|&hash| (hash, id)));
+            let id = touched.write(db, row)?;
+            written.keys.extend(hashes.as_slice().iter().map(|&hash| (hash, id)));
+        }
     }
-    // In their order in the table: neighbours share a page.
-    keys.sort_unstable();
-    let mut insert = db.prepare_cached(INSERT_KEY)?;
-    for (hash, id) in keys {
-        insert.execute([hash, id])?;
+    written.end(db, all.as_mut())?;
+    groups.flush(db, names, prices, touched)?;
+    match all {
+        Some(all) => all.with(db, &index.keys),
+        None => Ok(None),
     }
-    groups.flush(db, names, prices, touched)
+}
+
+/// Rows that are written together.
+#[derive(Default)]
+struct Written {
+    waiting: Vec<Stored>,
+    hashes: Vec<Hashes>,
+    keys: Vec<(i64, i64)>,
+}
+
+impl Written {
+    /// So many rows are written at a time.
+    const MOST: usize = 256;
+
+    fn add(&mut self, db: &Connection, row: Stored, hashes: Hashes) -> rusqlite::Result<()> {
+        self.waiting.push(row);
+        self.hashes.push(hashes);
+        if self.waiting.len() == Self::MOST { self.write(db) } else { Ok(()) }
+    }
+
+    fn write(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let first = rows::insert(db, &self.waiting)?;
+        for (id, hashes) in (first..).zip(self.hashes.drain(..)) {
+            self.keys.extend(hashes.into_iter().map(|hash| (hash, id)));
+        }
+        self.waiting.clear();
+        Ok(())
+    }
+
+    fn end(mut self, db: &Connection, all: Option<&mut AllKeys>) -> rusqlite::Result<()> {
+        self.write(db)?;
+        let first = self.keys.iter().map(|(_, id)| *id).min();
+        if let (Some(all), Some(first)) = (all, first) {
+            return all.keep(db, first, &self.keys);
+        }
+        // In their order in the table: neighbours share a page.
+        self.keys.sort_unstable();
+        keys::insert(db, &self.keys)
+    }
 }
 
 /// Whether nothing else may have to do with a row that is new.
@@ -181,37 +225,5 @@ impl<'a> Pricer<'a> {
                 price
             }
         }
-    }
-}
-
-/// What is known of the ids of a batch.
-struct Index {
-    stored: KeyIndex,
-    /// Per sight: no id of it is anywhere else.
-    alone: Vec<bool>,
-}
-
-impl Index {
-    fn of(db: &Connection, sights: &[Hashes]) -> rusqlite::Result<Self> {
-        let mut hashes: Vec<(i64, usize)> = Vec::with_capacity(2 * sights.len());
-        for (at, sight) in sights.iter().enumerate() {
-            hashes.extend(sight.as_slice().iter().map(|&hash| (hash, at)));
-        }
-        // In their order in the table: neighbours share a page.
-        hashes.sort_unstable();
-        let mut alone = vec![true; sights.len()];
-        let mut stored = KeyIndex::new();
-        let mut find = db.prepare_cached("SELECT group_id FROM request_keys WHERE key = ?1")?;
-        for same in hashes.chunk_by(|a, b| a.0 == b.0) {
-            let hash = same[0].0;
-            let found: Option<i64> = find.query_row([hash], |row| row.get(0)).optional()?;
-            stored.extend(found.map(|group| (hash, group)));
-            if found.is_some() || same.iter().any(|(_, at)| *at != same[0].1) {
-                for (_, at) in same {
-                    alone[*at] = false;
-                }
-            }
-        }
-        Ok(Self { stored, alone })
     }
 }

@@ -9,7 +9,7 @@ use super::{
     SqliteLedger,
     names::Names,
     prune,
-    rollups::{CellId, Deltas, EVER, SESSION, SUMS, add_sums, delete_cell, read_sums, write_cell},
+    rollups::{CellId, Deltas, EVER, SESSION, SUMS, delete_cell, read_sums, write_cell},
     rows::{COLUMNS, Stored},
 };
 use crate::{
@@ -24,7 +24,7 @@ const SESSIONS: i64 = 4_000;
 const DAY: i64 = Level::Day.millis();
 const PERIOD: i64 = Level::FourWeeks.millis();
 /// The levels whose cells are sums of rows.
-const OF_ROWS: [Level; 3] = [Level::Quarter, Level::Hour, Level::Day];
+const OF_ROWS: [Level; 4] = [Level::Quarter, Level::Hour, Level::SixHours, Level::Day];
 
 /// What [`SqliteLedger::verify`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -343,20 +343,25 @@ pub(crate) fn rebuild(db: &Connection, names: &mut Names) -> rusqlite::Result<()
     Ok(())
 }
 
-/// Writes the cells of four weeks, from those of their days.
-pub(crate) fn rebuild_from_days(db: &Connection) -> rusqlite::Result<()> {
-    let mut cells = Cells::new();
-    let mut read =
-        db.prepare(&format!("SELECT dimension, start, name, simulated, {SUMS} FROM rollups WHERE level = 2"))?;
-    let mut rows = read.query([])?;
-    while let Some(row) = rows.next()? {
-        let start = Level::FourWeeks.start_of(row.get(1)?);
-        let level = Level::FourWeeks as u8;
-        let id = CellId { level, dimension: row.get(0)?, start, name: row.get(2)?, simulated: row.get(3)? };
-        add_sums(cells.entry(id).or_default(), row, 4)?;
-    }
-    for (id, sums) in cells {
-        write_cell(db, id, &sums)?;
+/// Writes the cells of six hours and of four weeks, from those they are made of.
+pub(crate) fn rebuild_longer(db: &Connection) -> rusqlite::Result<()> {
+    for (parts, whole) in [(Level::Hour, Level::SixHours), (Level::Day, Level::FourWeeks)] {
+        let mut from = Some(i64::MIN);
+        while let Some(since) = from
+            && let Some(day) = next_day(db, since)?
+        {
+            let period = Level::FourWeeks.start_of(day);
+            let mut cells = Cells::new();
+            stored(db, parts, period..period + PERIOD, &mut |id, sums| {
+                let whole = CellId { level: whole as u8, start: whole.start_of(id.start), ..id };
+                cells.entry(whole).or_default().add(&sums?);
+                Ok(())
+            })?;
+            for (id, sums) in cells {
+                write_cell(db, id, &sums)?;
+            }
+            from = period.checked_add(PERIOD);
+        }
     }
     Ok(())
 }

@@ -103,7 +103,7 @@ macro_rules! latest {
         concat!(
             "(SELECT (SELECT value FROM main.names WHERE id = q.",
             $id,
-            ") FROM main.requests AS q WHERE q.session = s.name AND q.counted = 1 ORDER BY q.ts DESC, q.id LIMIT 1)"
+            ") FROM main.requests AS q WHERE q.session = s.name AND q.counted = 1 ORDER BY q.ts DESC, q.id DESC LIMIT 1)"
         )
     };
 }

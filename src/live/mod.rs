@@ -1,0 +1,28 @@
+//! One state, shown live to many.
+//!
+//! A [`Hub`] has one writer, who [publishes](Hub::publish) a state whenever it
+//! changed, and any number of [clients](Client), who are sent what changed
+//! since what *they* were sent last. A state is serialised once and a change
+//! worked out once, however many wait for it.
+//!
+//! A client has two lanes. Alerts are never dropped, reordered or put behind
+//! anything else. The state can be replaced by its next one: a client that is
+//! slow is sent fewer of them, each the latest. Memory does not depend on how
+//! slow it is: one that stands still loses what it was sent last, and is sent
+//! the whole state later (a resync); one that stays so is closed, with the
+//! reason. That is enforced by [`Hub::enforce_deadlines`], not by the client's
+//! own task, which does not run while its socket is blocked.
+
+mod client;
+mod config;
+mod figures;
+mod frame;
+mod hub;
+mod seat;
+mod state;
+
+pub use client::Client;
+pub use config::{HubConfig, StreamingOptimizerFactory};
+pub use figures::{HubFigures, LatencyFigures};
+pub use frame::{CloseReason, EventId, Frame, FrameKind, ParseEventIdError};
+pub use hub::Hub;
