@@ -18,6 +18,8 @@ mod config;
 mod figures;
 mod frame;
 mod hub;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 mod seat;
 mod state;
 

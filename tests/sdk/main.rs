@@ -25,6 +25,7 @@ mod ledger_filled;
 mod ledger_properties;
 mod live;
 mod migrations;
+mod otlp;
 mod pricing;
 mod process;
 mod recorder;
