@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     context::Context,
-    output::{Report, Value, thousands},
+    output::{Format, Report, Value, thousands},
     report::{FilterArgs, ReportArgs, cost, moment, number, span, usd, words},
 };
 
@@ -144,6 +144,8 @@ fn report(found: &[Block], query: &BlocksQuery, terms: &Terms<'_>, gaps: bool) -
         number("projected_usd", "Projected cost", true),
         number("cost_usd", "Cost", false),
     ];
+    let format = terms.context.format();
+    let is_json = matches!(format, Format::Json | Format::Ndjson);
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     let mut previous: Option<&Block> = None;
     for block in found {
@@ -152,11 +154,18 @@ fn report(found: &[Block], query: &BlocksQuery, terms: &Terms<'_>, gaps: bool) -
             let shown = format!("{} without requests", span(block.first - previous.last));
             row.push(Value { shown, raw: "gap".to_owned() });
             row.resize_with(columns.len(), Value::default);
-            rows.push(row);
-            lines.push(json!({ "gap": true, "start": iso(previous.last), "end": iso(block.first) }));
+            if is_json {
+                lines.push(json!({ "gap": true, "start": iso(previous.last), "end": iso(block.first) }));
+            } else {
+                rows.push(row);
+            }
         }
-        rows.push(row(block, terms));
-        lines.push(json(block, terms));
+        // Only what is written is worked out: a year has many blocks.
+        if is_json {
+            lines.push(json(block, terms));
+        } else {
+            rows.push(row(block, terms));
+        }
         previous = Some(block);
     }
     if terms.limit.is_none() {
@@ -166,13 +175,16 @@ fn report(found: &[Block], query: &BlocksQuery, terms: &Terms<'_>, gaps: bool) -
         }
     }
     let range = &query.range;
-    let json = json!({
+    let mut json = json!({
         "schema": SCHEMA,
         "range": { "since": range.since.map(iso), "until": range.until.map(iso) },
         "now": iso(terms.now),
         "token_limit": terms.limit,
-        "blocks": lines,
+        "blocks": null,
     });
+    if format == Format::Json {
+        json["blocks"] = std::mem::take(&mut lines).into();
+    }
     Report { columns, rows, totals: None, json, lines }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     TimeRange,
-    fold::{Scope, hours, spans},
+    fold::{Scope, one, spans},
 };
 use crate::{
     Result,
@@ -18,7 +18,8 @@ use crate::{
 
 /// How long a block lasts, in milliseconds.
 pub const BLOCK_MILLIS: i64 = 5 * 3_600_000;
-const DAY: i64 = 86_400_000;
+const HOUR: i64 = 3_600_000;
+const DAY: i64 = 24 * HOUR;
 
 /// Asks for blocks.
 #[derive(Clone, Debug, PartialEq)]
@@ -127,8 +128,12 @@ pub fn blocks(reader: &dyn LedgerReader, query: &BlocksQuery) -> Result<Vec<Bloc
 
 /// The starts of the blocks that the requests of a scope are in.
 pub(super) fn starts(reader: &dyn LedgerReader, scope: Scope<'_>) -> Result<Vec<i64>> {
+    starts_within(reader, scope_of_blocks(reader, scope)?)
+}
+
+fn starts_within(reader: &dyn LedgerReader, scope: Scope<'_>) -> Result<Vec<i64>> {
     let mut starts: Vec<i64> = Vec::new();
-    for span in spans(reader, scope_of_blocks(reader, scope)?)? {
+    for span in spans(reader, scope)? {
         if starts.last().is_none_or(|start| span.start >= start + BLOCK_MILLIS) {
             starts.push(span.start);
         }
@@ -137,18 +142,16 @@ pub(super) fn starts(reader: &dyn LedgerReader, scope: Scope<'_>) -> Result<Vec<
 }
 
 fn overlapping(reader: &dyn LedgerReader, scope: Scope<'_>) -> Result<Vec<Block>> {
-    let mut blocks: Vec<Block> = Vec::new();
-    for (hour, sums) in hours(reader, scope_of_blocks(reader, scope)?)? {
-        let Some((first, last)) = sums.first.zip(sums.last) else { continue };
-        match blocks.last_mut() {
-            Some(block) if hour < block.end() => {
-                block.last = last;
-                block.sums.add(&sums);
-            }
-            _ => blocks.push(Block { start: hour, first, last, sums }),
-        }
-    }
-    Ok(blocks)
+    let scope = scope_of_blocks(reader, scope)?;
+    let starts = starts_within(reader, scope)?;
+    // An hour in which the range ends counts whole.
+    let end = scope.until.map_or(i64::MAX, |until| Level::Hour.start_of(until.saturating_add(HOUR - 1)));
+    let cuts = starts.iter().copied().chain([end]).collect();
+    let blocks = one(reader, scope.pieces(cuts))?.into_iter().filter_map(|row| {
+        let (first, last) = row.sums.first.zip(row.sums.last)?;
+        Some(Block { start: starts[row.piece], first, last, sums: row.sums })
+    });
+    Ok(blocks.collect())
 }
 
 /// A scope that begins where a block does, and ends where none of its blocks

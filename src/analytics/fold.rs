@@ -81,25 +81,8 @@ fn whole_hours<'a>(scope: Scope<'a>) -> (Scope<'a>, Option<RollupQuery>) {
     (Scope { since: Some(since), until: Some(until), ..scope }, query)
 }
 
-/// What each UTC hour of a scope adds up to, in order. A scope that begins or
-/// ends within an hour has that hour whole.
-pub(crate) fn hours(reader: &dyn LedgerReader, scope: Scope<'_>) -> Result<Vec<(i64, Sums)>> {
-    let (scope, query) = whole_hours(scope);
-    if let Some(query) = query {
-        return Ok(reader.rollups(&query)?.into_iter().map(|row| (row.start, row.sums)).collect());
-    }
-    let mut hours: Vec<(i64, Sums)> = Vec::new();
-    rows(reader, scope, &mut |row| {
-        let start = Level::Hour.start_of(row.ts);
-        match hours.last_mut() {
-            Some(last) if last.0 == start => last.1.add(&row.sums()),
-            _ => hours.push((start, row.sums())),
-        }
-    })?;
-    Ok(hours)
-}
-
-/// When the requests of each of the [`hours`] were.
+/// When the requests of each UTC hour of a scope were, in order. A scope that
+/// begins or ends within an hour has that hour whole.
 pub(crate) fn spans(reader: &dyn LedgerReader, scope: Scope<'_>) -> Result<Vec<Span>> {
     let (scope, query) = whole_hours(scope);
     if let Some(query) = query {

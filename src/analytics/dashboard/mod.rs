@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Result,
     store::{
-        Budget, CostMode, Dimension, Filter, LedgerReader, RowQuery, SessionOrder, SessionQuery, Simulated,
+        Budget, CostMode, Dimension, Filter, LedgerReader, Level, RowQuery, SessionOrder, SessionQuery, Simulated,
         SumsQuery, SumsRow,
     },
 };
@@ -110,7 +110,7 @@ pub fn dashboard(reader: &dyn LedgerReader, query: &DashboardQuery) -> Result<Da
         .bucket
         .unwrap_or_else(|| fitting(until.zip(since).map_or(0, |(until, since)| until.saturating_sub(since))));
     let mut over_time = TimeSeriesQuery::new(
-        (since.unwrap_or(0), until.unwrap_or(0)),
+        whole_quarters(query, since, until),
         query.range.tz.clone(),
         bucket,
         METRICS.to_vec(),
@@ -163,6 +163,15 @@ fn ends(
     let last = recorded.last.map(|last| last.saturating_add(1));
     let until = query.range.until.or_else(|| since.map(|since| last.unwrap_or(since).max(query.now).max(since)));
     Ok((since, until))
+}
+
+/// The time that series are of: nothing lies beyond open ends, and with whole
+/// quarter-hours no single rows need to be read.
+fn whole_quarters(query: &DashboardQuery, since: Option<i64>, until: Option<i64>) -> (i64, i64) {
+    const QUARTER: Level = Level::Quarter;
+    let (since, until) = (since.unwrap_or(0), until.unwrap_or(0));
+    let up = |ts: i64| QUARTER.start_of(ts.saturating_add(QUARTER.millis() - 1));
+    (query.range.since.unwrap_or(QUARTER.start_of(since)), query.range.until.unwrap_or(up(until)))
 }
 
 fn shown(series: Series) -> DashboardSeries {
