@@ -34,6 +34,15 @@ pub(crate) struct Args {
     /// How it is drawn where a table is shown
     #[arg(long, value_enum, value_name = "HOW", default_value_t)]
     view: View,
+    /// Compare with the period before: as many days, or as long a time
+    #[arg(long)]
+    compare: bool,
+    /// Show the mean of so many buckets, too; in JSON and pictures
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..))]
+    moving_average: Option<u16>,
+    /// Mark what stands out: a modified z-score beyond 3.5, by the median absolute deviation
+    #[arg(long)]
+    anomalies: bool,
     /// Draw a picture into this file, an .svg or a .png; reports are written only if --format asks for one
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     plot: Option<PathBuf>,
@@ -94,6 +103,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let mut query = TimeSeriesQuery::new((since, until), range.tz, args.bucket, args.metric.clone());
     query.filter = args.filter.filter();
     query.cost = args.report.cost();
+    query.compare = args.compare;
+    query.moving_average = args.moving_average.map(usize::from);
+    query.anomalies = args.anomalies;
     query.simulated = args.report.simulated();
     let answer = context.ask(&query)?;
     if answer.is_empty() {

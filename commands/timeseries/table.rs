@@ -21,6 +21,10 @@ pub(super) fn sparklines(answer: &TimeSeries, width: usize) -> Report {
         column("most", "Most", true, true),
         column("last", "Last", true, true),
     ];
+    if answer.query.compare {
+        columns.push(column("before", "Before", true, true));
+        columns.push(column("change", "Change", true, true));
+    }
     let mut rows: Vec<Vec<Value>> = Vec::new();
     for series in &answer.series {
         let metric = series.metric;
@@ -34,6 +38,11 @@ pub(super) fn sparklines(answer: &TimeSeries, width: usize) -> Report {
             value(known().reduce(f64::max)),
             value(series.points.last().and_then(|point| point.1)),
         ]);
+        if let (Some(before), Some(row)) = (&series.previous, rows.last_mut()) {
+            let change =
+                series.change().map_or_else(|| "–".to_owned(), |change| format!("{:+.1} %", change * 100.0));
+            row.extend([value(before.total), Value::text(change)]);
+        }
     }
     let mut report = Report { columns: Vec::new(), rows, totals: None, json: answer.to_json(), lines: Vec::new() };
     report.columns.append(&mut columns);
@@ -72,7 +81,11 @@ pub(super) fn bars(answer: &TimeSeries, width: Option<usize>) -> Report {
         line.insert("start".to_owned(), iso(start).into());
         for series in &answer.series {
             let value = series.points[i].1;
-            row.push(show(series.metric, value));
+            let mut value_shown = show(series.metric, value);
+            if series.anomalies.as_ref().is_some_and(|found| found.contains(&i)) {
+                value_shown.shown.push_str(" !");
+            }
+            row.push(value_shown);
             line.insert(series.metric.name().to_owned(), value.into());
         }
         rows.push(row);

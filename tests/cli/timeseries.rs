@@ -109,6 +109,36 @@ fn a_picture_names_what_it_shows() {
     assert!(both.out.starts_with("start,cost,commands\r\n"), "{both:?}");
 }
 
+#[test]
+fn what_is_asked_for_beside_the_values_is_shown() {
+    let home = hours(60);
+    let ledger = SqliteLedger::open(&home.ledger_path());
+    let mut w = Witness::default();
+    w.message_id = Some("much".to_owned());
+    w.ts = FIRST.parse::<jiff::Timestamp>().unwrap().as_millisecond() + 30 * 3_600_000;
+    w.model = Some("claude-opus-4-8".into());
+    w.usage.output_tokens = 9_000_000;
+    ledger.unwrap().append(&Batch { witnesses: vec![w], ..Batch::default() }).unwrap();
+    let args = ["timeseries", "--since", "2026-10-26", "--until", "2026-10-26", "--metric", "tokens"];
+    let more = ["--compare", "--moving-average", "3", "--anomalies"];
+    let all = || args.into_iter().chain(more);
+    let json = home.json(all());
+    let series = &json["series"][0];
+    assert!(series["previous"]["total"].is_number() && series["moving_average"].is_object(), "{series}");
+    let table = home.run(all().chain(["--format", "table", "--view", "bars"])).out;
+    let marked: Vec<&str> = table.lines().filter(|line| line.contains(" ! ")).collect();
+    assert!(marked.len() == 1 && marked[0].contains("9,00"), "{table}");
+    let sparks = home.run(all().chain(["--format", "table", "--view", "sparklines"])).out;
+    assert!(sparks.contains("Before") && sparks.contains(" %"), "{sparks}");
+    let file = home.path("plot.svg");
+    assert_eq!(home.run(all().chain(["--plot", file.to_str().unwrap()])).code, Some(0));
+    let svg = fs::read_to_string(&file).unwrap();
+    for words in ["period before: ", "mean of 3 buckets", "1 stand out (circles)"] {
+        assert!(svg.contains(words), "{words}: {svg}");
+    }
+    assert_eq!(home.run(args.into_iter().chain(["--moving-average", "1"])).code, Some(2));
+}
+
 /// Width, height and pixels.
 fn decoded(path: &std::path::Path) -> (u32, u32, Vec<[u8; 3]>) {
     let mut reader =

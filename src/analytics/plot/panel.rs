@@ -48,7 +48,8 @@ pub(super) fn panel<B: DrawingBackend>(
 ) -> Result<()> {
     let metric = series.metric;
     let color = palette.series(metric);
-    let largest = series.points.iter().filter_map(|point| point.1).fold(0.0, f64::max);
+    let before = series.previous.as_ref().map(|before| &before.points[..]).unwrap_or_default();
+    let largest = series.points.iter().chain(before).filter_map(|point| point.1).fold(0.0, f64::max);
     let marks = value_marks(metric, largest, (place.height / 45).max(2) as usize);
     let most = marks.last().copied().unwrap_or(1.0);
     let beside = Text { size: SMALL, color: palette.faint, across: HPos::Right, down: VPos::Center };
@@ -71,8 +72,9 @@ pub(super) fn panel<B: DrawingBackend>(
     } else {
         line(canvas, layout, place, series, query, (most, color))?;
     }
+    overlays(canvas, layout, place, series, query, (most, palette))?;
     canvas.line(&[(place.left, place.bottom()), (place.right, place.bottom())], 1, palette.faint)?;
-    legend(canvas, place, series, palette, hides)
+    legend(canvas, place, series, query, palette, hides)
 }
 
 /// A bar a bucket, from its start to its end; at least as wide as a pixel.
@@ -115,19 +117,60 @@ fn line<B: DrawingBackend>(
     query: &TimeSeriesQuery,
     (most, color): (f64, RGBColor),
 ) -> Result<()> {
-    for part in series.points.split(|point| point.1.is_none()) {
-        let mut points: Vec<(i32, i32)> = part
-            .iter()
-            .filter_map(|&(start, value)| {
-                let middle = start.midpoint(query.bucket.next(&query.tz, start));
-                Some((layout.x(middle), place.y(value?, most)))
-            })
-            .collect();
+    let places =
+        series.points.iter().map(|&(start, value)| Some((middle(layout, query, start), place.y(value?, most))));
+    broken(canvas, &places.collect::<Vec<_>>(), 2, color)
+}
+
+fn middle(layout: &Layout, query: &TimeSeriesQuery, start: i64) -> i32 {
+    layout.x(start.midpoint(query.bucket.next(&query.tz, start)))
+}
+
+/// A line that is broken where there is no point.
+fn broken<B: DrawingBackend>(
+    canvas: &mut Canvas<B>,
+    places: &[Option<(i32, i32)>],
+    width: u32,
+    color: RGBColor,
+) -> Result<()> {
+    for part in places.split(Option::is_none) {
+        let mut points: Vec<(i32, i32)> = part.iter().copied().flatten().collect();
         thin_out(&mut points);
         match &points[..] {
             [] => {}
-            [one] => canvas.dot(*one, 3, color)?,
-            many => canvas.line(many, 2, color)?,
+            [one] => canvas.dot(*one, width + 1, color)?,
+            many => canvas.line(many, width, color)?,
+        }
+    }
+    Ok(())
+}
+
+/// What was asked for beside the values: the period before, a moving average,
+/// and marks on what stands out.
+fn overlays<B: DrawingBackend>(
+    canvas: &mut Canvas<B>,
+    layout: &Layout,
+    place: &Panel,
+    series: &Series,
+    query: &TimeSeriesQuery,
+    (most, palette): (f64, &Palette),
+) -> Result<()> {
+    let at = |n: usize, value: Option<f64>| {
+        let (start, _) = series.points.get(n)?;
+        Some((middle(layout, query, *start), place.y(value?, most)))
+    };
+    if let Some(before) = &series.previous {
+        let places: Vec<_> = before.points.iter().enumerate().map(|(n, point)| at(n, point.1)).collect();
+        broken(canvas, &places, 1, palette.faint)?;
+    }
+    if let Some(average) = &series.moving_average {
+        let places: Vec<_> = average.iter().enumerate().map(|(n, &value)| at(n, value)).collect();
+        broken(canvas, &places, 1, palette.text)?;
+    }
+    for &n in series.anomalies.iter().flatten() {
+        if let Some(point) = series.points.get(n).and_then(|point| at(n, point.1)) {
+            canvas.dot(point, 5, palette.text)?;
+            canvas.dot(point, 3, palette.background)?;
         }
     }
     Ok(())
@@ -152,6 +195,7 @@ fn legend<B: DrawingBackend>(
     canvas: &mut Canvas<B>,
     place: &Panel,
     series: &Series,
+    query: &TimeSeriesQuery,
     palette: &Palette,
     hides: bool,
 ) -> Result<()> {
@@ -178,6 +222,16 @@ fn legend<B: DrawingBackend>(
     entry(canvas, palette.series(metric), &said)?;
     if hides {
         entry(canvas, palette.unknown, "cost unknown")?;
+    }
+    if let Some(before) = &series.previous {
+        let total = before.total.map_or_else(|| "no data".to_owned(), |total| value_name(metric, total));
+        entry(canvas, palette.faint, &format!("period before: {total}"))?;
+    }
+    if let Some(width) = query.moving_average.filter(|_| series.moving_average.is_some()) {
+        entry(canvas, palette.text, &format!("mean of {width} buckets"))?;
+    }
+    if let Some(anomalies) = series.anomalies.as_ref().filter(|found| !found.is_empty()) {
+        entry(canvas, palette.text, &format!("{} stand out (circles)", anomalies.len()))?;
     }
     Ok(())
 }
