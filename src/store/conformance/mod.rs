@@ -1,5 +1,5 @@
 //! What every ledger must do, whatever keeps it: a suite for implementations of
-//! [`Ledger`](super::Ledger).
+//! [`Ledger`].
 //!
 //! ```no_run
 //! use claude_cli::store::{SqliteLedger, conformance};
