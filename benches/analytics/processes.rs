@@ -8,12 +8,13 @@ use std::{
 
 use super::timing::Timing;
 
-const QUESTIONS: [(&str, &[&str]); 7] = [
-    ("dashboard", &["analytics", "dashboard"]),
+const QUESTIONS: [(&str, &[&str]); 8] = [
+    ("dashboard of 7 days", &["analytics", "dashboard", "--since", "2026-10-25", "--until", "2026-10-31"]),
+    ("dashboard of a year", &["analytics", "dashboard", "--since", "2025-11-01", "--until", "2026-10-31"]),
     ("summary by day", &["analytics", "summary", "--by", "day"]),
     ("summary by model", &["analytics", "summary", "--by", "model"]),
     ("summary by project", &["analytics", "summary", "--by", "project"]),
-    ("blocks", &["analytics", "blocks"]),
+    ("blocks of 7 days", &["analytics", "blocks", "--since", "2026-10-25", "--until", "2026-10-31"]),
     ("blocks of a year", &["analytics", "blocks", "--since", "2025-11-01", "--limit", "2000"]),
     (
         "hourly series of 30 days",
