@@ -84,9 +84,11 @@ fn stats_report(stats: &CacheStats, path: &std::path::Path) -> Report {
         number("saved_ms", "Saved", true),
     ];
     let kinds = || stats.kinds.iter();
-    let lines: Vec<_> = kinds().map(|(kind, counts)| json(Some(kind), counts)).collect();
-    let mut json = json(None, &stats.total());
-    json["schema"] = STATS_SCHEMA.into();
+    let lines: Vec<_> = kinds().map(|(kind, counts)| json_of(Some(kind), counts)).collect();
+    let mut json = json!({ "schema": STATS_SCHEMA });
+    if let (Some(json), serde_json::Value::Object(total)) = (json.as_object_mut(), json_of(None, &stats.total())) {
+        json.extend(total);
+    }
     json["path"] = path.display().to_string().into();
     json["file_bytes"] = stats.file_bytes.into();
     json["max_bytes"] = stats.max_bytes.into();
@@ -121,7 +123,7 @@ fn row(kind: &str, counts: &CacheCounts) -> Vec<Value> {
     row
 }
 
-fn json(kind: Option<&String>, counts: &CacheCounts) -> serde_json::Value {
+fn json_of(kind: Option<&String>, counts: &CacheCounts) -> serde_json::Value {
     let mut json = json!({
         "entries": counts.entries,
         "bytes": counts.bytes,

@@ -108,7 +108,12 @@ fn read(text: &[u8], custom_id: &mut Option<String>) -> Result<Item, String> {
         // The line is told beside it, and only the column is news.
         let told = e.to_string();
         let told = told.split(" at line ").next().unwrap_or_default();
-        format!("{told} (column {})", e.column())
+        let column = e.column();
+        if e.is_data() {
+            format!("{told} (column {column})")
+        } else {
+            format!("it is no JSON: {told} (column {column})")
+        }
     })?;
     if let Some(id) = fields.id {
         *custom_id = Some(match id {

@@ -185,13 +185,13 @@ fn imports_and_queries_at_once_do_not_hurt_each_other() {
 
 #[test]
 fn ctrl_c_keeps_what_was_read_and_the_next_import_goes_on() {
-    let (home, requests) = with_many_requests(40_000);
+    let (home, requests) = with_many_requests(80_000);
     // In a report as in an import.
     for args in [&["import"][..], &["analytics", "summary"]] {
         let before = if home.ledger_path().exists() { counted(&home).0 } else { 0 };
         let size = size_on_disk(&home.ledger_path());
         let mut child = start(&mut home.cli(args.iter().copied()));
-        wait_until("something to be committed", || size_on_disk(&home.ledger_path()) > size + (1 << 20));
+        wait_until("something to be committed", || size_on_disk(&home.ledger_path()) > size + (1 << 18));
         signal(&child, Signal::INT);
         assert_eq!(ends(&mut child), Some(130), "{args:?}");
         let output = child.wait_with_output().unwrap();

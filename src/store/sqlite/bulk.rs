@@ -8,21 +8,17 @@ use super::{
     SqliteLedger, keys,
     names::{NameKind, Names},
     rollups::Deltas,
-    rows::{self, Stored},
+    rows,
+    waiting::Waiting,
 };
 use crate::{
     Error, Result,
     pricing::PriceTable,
-    store::{
-        Witness,
-        identity::{CellKey, Hashes},
-    },
+    store::{Witness, identity::CellKey},
 };
 
 /// Rows of one transaction.
 const ROWS: usize = 200_000;
-/// Rows of one statement or a few.
-const AT_ONCE: usize = 256;
 
 impl SqliteLedger {
     /// Fills an empty ledger with requests, each told by one witness that shares
@@ -63,7 +59,8 @@ fn fill(
     journal(db, "OFF")?;
     db.pragma_update(None, "synchronous", "OFF")?;
     db.pragma_update(None, "cache_size", -(64 << 10))?;
-    let mut filling = Filling::default();
+    let mut waiting = Waiting::default();
+    let mut count = 0;
     let mut witnesses = witnesses.peekable();
     while witnesses.peek().is_some() {
         let tx = db.transaction()?;
@@ -78,56 +75,22 @@ fn fill(
                 row.priced_as_of = names.intern_some(&tx, NameKind::PriceTable, as_of)?;
             }
             deltas.change(&tx, names, None, Some(&row))?;
-            filling.waiting.push(row);
-            filling.hashes.push(hashes);
-            if filling.waiting.len() == AT_ONCE {
-                filling.write(&tx)?;
-            }
+            waiting.add(&tx, row, hashes)?;
+            count += 1;
         }
-        filling.write(&tx)?;
+        waiting.write(&tx)?;
         deltas.write(&tx, names)?;
         tx.commit()?;
     }
-    let distinct = filling.write_keys(db)?;
+    let keys = waiting.into_keys();
+    let distinct = keys.windows(2).all(|pair| pair[0].0 != pair[1].0);
+    if distinct {
+        let tx = db.transaction()?;
+        keys::insert(&tx, &keys)?;
+        tx.commit()?;
+    }
     db.busy_timeout(Duration::from_secs(20))?;
     journal(db, "WAL")?;
     db.pragma_update(None, "synchronous", "FULL")?;
-    Ok(distinct.then_some(filling.count))
-}
-
-/// Rows that are written together, and keys that are written at the end.
-#[derive(Default)]
-struct Filling {
-    waiting: Vec<Stored>,
-    hashes: Vec<Hashes>,
-    keys: Vec<(i64, i64)>,
-    count: u64,
-}
-
-impl Filling {
-    fn write(&mut self, db: &Connection) -> rusqlite::Result<()> {
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
-        let first = rows::insert(db, &self.waiting)?;
-        for (id, hashes) in (first..).zip(self.hashes.drain(..)) {
-            self.keys.extend(hashes.into_iter().map(|hash| (hash, id)));
-        }
-        self.count += self.waiting.len() as u64;
-        self.waiting.clear();
-        Ok(())
-    }
-
-    /// In their order in the table, each page is written once. Says whether each
-    /// is there only once; else none is written.
-    fn write_keys(&mut self, db: &mut Connection) -> rusqlite::Result<bool> {
-        self.keys.sort_unstable();
-        if !self.keys.windows(2).all(|pair| pair[0].0 != pair[1].0) {
-            return Ok(false);
-        }
-        let tx = db.transaction()?;
-        keys::insert(&tx, &self.keys)?;
-        tx.commit()?;
-        Ok(true)
-    }
+    Ok(distinct.then_some(count))
 }

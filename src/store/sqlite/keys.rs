@@ -85,8 +85,9 @@ impl AllKeys {
         Ok((keys.len() <= few).then_some(Self { keys, version, is_marked: false }))
     }
 
-    /// Keeps keys of new rows back, the first of which is `first`.
-    pub(crate) fn keep(&mut self, db: &Connection, first: i64, keys: &[(i64, i64)]) -> rusqlite::Result<()> {
+    /// Keeps the keys of new rows back.
+    pub(crate) fn keep(&mut self, db: &Connection, keys: &[(i64, i64)]) -> rusqlite::Result<()> {
+        let Some(first) = keys.iter().map(|(_, row)| *row).min() else { return Ok(()) };
         if !self.is_marked {
             db.execute("INSERT INTO unkeyed (first) VALUES (?1)", [first])?;
             self.is_marked = true;

@@ -33,6 +33,7 @@ mod texts;
 mod touched;
 mod verify;
 mod views;
+mod waiting;
 
 use std::{
     cell::RefCell,

@@ -16,6 +16,7 @@ use super::{
     rows::{self, Stored},
     runs::Sessions,
     touched::Touched,
+    waiting::Waiting,
 };
 use crate::{
     pricing::{PriceTable, Priced},
@@ -128,7 +129,7 @@ pub(crate) fn take_in<'a>(
     let index = Index::of(db, &hashes, all.as_ref())?;
     let mut groups = Groups::among(index.stored);
     let mut pricer = Pricer { prices, last: None };
-    let mut written = Written::default();
+    let mut waiting = Waiting::default();
     for ((sight, hashes), alone) in sights.iter().zip(&hashes).zip(&index.alone) {
         if !*alone || !sight.is_plain() {
             groups.add(db, names, sight.key(), &sight.state())?;
@@ -142,59 +143,22 @@ pub(crate) fn take_in<'a>(
         }
         if is_settled(db, sessions, &row)? {
             deltas.change(db, names, None, Some(&row))?;
-            written.add(db, row, *hashes)?;
+            waiting.add(db, row, *hashes)?;
         } else {
             let id = touched.write(db, row)?;
-            written.keys.extend(hashes.as_slice().iter().map(|&hash| (hash, id)));
+            waiting.add_keys(*hashes, id);
         }
     }
-    written.end(db, all.as_mut())?;
+    waiting.write(db)?;
+    let keys = waiting.into_keys();
+    match &mut all {
+        Some(all) => all.keep(db, &keys)?,
+        None => keys::insert(db, &keys)?,
+    }
     groups.flush(db, names, prices, touched)?;
     match all {
         Some(all) => all.with(db, &index.keys),
         None => Ok(None),
-    }
-}
-
-/// Rows that are written together.
-#[derive(Default)]
-struct Written {
-    waiting: Vec<Stored>,
-    hashes: Vec<Hashes>,
-    keys: Vec<(i64, i64)>,
-}
-
-impl Written {
-    /// So many rows are written at a time.
-    const MOST: usize = 256;
-
-    fn add(&mut self, db: &Connection, row: Stored, hashes: Hashes) -> rusqlite::Result<()> {
-        self.waiting.push(row);
-        self.hashes.push(hashes);
-        if self.waiting.len() == Self::MOST { self.write(db) } else { Ok(()) }
-    }
-
-    fn write(&mut self, db: &Connection) -> rusqlite::Result<()> {
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
-        let first = rows::insert(db, &self.waiting)?;
-        for (id, hashes) in (first..).zip(self.hashes.drain(..)) {
-            self.keys.extend(hashes.into_iter().map(|hash| (hash, id)));
-        }
-        self.waiting.clear();
-        Ok(())
-    }
-
-    fn end(mut self, db: &Connection, all: Option<&mut AllKeys>) -> rusqlite::Result<()> {
-        self.write(db)?;
-        let first = self.keys.iter().map(|(_, id)| *id).min();
-        if let (Some(all), Some(first)) = (all, first) {
-            return all.keep(db, first, &self.keys);
-        }
-        // In their order in the table: neighbours share a page.
-        self.keys.sort_unstable();
-        keys::insert(db, &self.keys)
     }
 }
 
