@@ -28,7 +28,7 @@ pub(crate) struct Args {
     /// response_time_p95, response_time_p99
     #[arg(long, short, value_name = "METRIC,…", value_delimiter = ',', default_value = "cost,commands", value_parser = metric)]
     metric: Vec<Metric>,
-    /// The length of a bucket: a multiple of 15m up to 1d, or 1w
+    /// The length of a bucket: a multiple of 15m up to 1d, or whole days or weeks (2d, 1w)
     #[arg(long, short, value_name = "TIME", default_value = "1h", value_parser = bucket)]
     bucket: Bucket,
     /// How it is drawn where a table is shown

@@ -9,12 +9,14 @@ use crate::{Error, Result};
 
 const QUARTER_MINUTES: i64 = 15;
 const DAY_MINUTES: i64 = 24 * 60;
+const MOST_DAYS: i64 = 366;
 
-/// The length of a bucket: a multiple of 15 minutes up to a day, or a week.
+/// The length of a bucket: a multiple of 15 minutes up to a day, or whole days
+/// up to a year.
 ///
-/// Buckets start at local midnight, and weeks on Monday; a length that does not
-/// divide the day has a shorter last bucket, and so has a day on which the
-/// clocks change.
+/// Buckets start at local midnight; a length that does not divide the day has a
+/// shorter last bucket, and so has a day on which the clocks change. Days that
+/// go together are counted from a Monday, so that weeks start on Monday.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Bucket {
     minutes: i64,
@@ -37,10 +39,16 @@ impl Bucket {
         self.minutes * 60_000
     }
 
+    /// The days it spans; 1 if it is no longer than one.
+    const fn days(self) -> i64 {
+        if self.minutes > DAY_MINUTES { self.minutes / DAY_MINUTES } else { 1 }
+    }
+
     /// The start of the bucket that holds a moment (UTC milliseconds).
     pub(super) fn start_of(self, tz: &TimeZone, ts: i64) -> i64 {
         if self.minutes > DAY_MINUTES {
-            return calendar::monday(tz, ts);
+            let into = calendar::days_since_a_monday(tz, ts).rem_euclid(self.days());
+            return calendar::midnight(tz, ts, -into);
         }
         let day = calendar::midnight(tz, ts, 0);
         day + (ts - day).div_euclid(self.millis()) * self.millis()
@@ -48,8 +56,7 @@ impl Bucket {
 
     /// The start of the bucket after the one that starts at `start`.
     pub(super) fn next(self, tz: &TimeZone, start: i64) -> i64 {
-        let days = if self.minutes > DAY_MINUTES { 7 } else { 1 };
-        let next_day = calendar::midnight(tz, start, days);
+        let next_day = calendar::midnight(tz, start, self.days());
         if self.minutes >= DAY_MINUTES { next_day } else { next_day.min(start + self.millis()) }
     }
 }
@@ -60,7 +67,8 @@ impl FromStr for Bucket {
     fn from_str(text: &str) -> Result<Self> {
         let invalid = || {
             Error::Invalid(format!(
-                "`{text}` is no bucket: use a multiple of 15 minutes up to a day (15m, 1h, 6h, 1d), or 1w"
+                "`{text}` is no bucket: use a multiple of 15 minutes up to a day (15m, 1h, 6h, 1d), or whole days \
+                 or weeks up to {MOST_DAYS} days (2d, 1w)"
             ))
         };
         let unit = text.chars().last().ok_or_else(invalid)?;
@@ -72,9 +80,11 @@ impl FromStr for Bucket {
             'w' => count.saturating_mul(7 * DAY_MINUTES),
             _ => return Err(invalid()),
         };
-        let week = 7 * DAY_MINUTES;
-        let sound = minutes == week || (QUARTER_MINUTES..=DAY_MINUTES).contains(&minutes);
-        if sound && minutes % QUARTER_MINUTES == 0 { Ok(Self { minutes }) } else { Err(invalid()) }
+        let sound = match minutes {
+            QUARTER_MINUTES..=DAY_MINUTES => minutes % QUARTER_MINUTES == 0,
+            _ => minutes % DAY_MINUTES == 0 && (1..=MOST_DAYS).contains(&(minutes / DAY_MINUTES)),
+        };
+        if sound { Ok(Self { minutes }) } else { Err(invalid()) }
     }
 }
 

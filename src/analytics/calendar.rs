@@ -34,6 +34,12 @@ pub(super) fn monday(tz: &TimeZone, ts: i64) -> i64 {
     midnight(tz, ts, -i64::from(back))
 }
 
+/// How many days the local day of `ts` is after a Monday, the same for all.
+pub(super) fn days_since_a_monday(tz: &TimeZone, ts: i64) -> i64 {
+    let monday = Date::constant(1970, 1, 5);
+    i64::from((local(tz, ts).date() - monday).get_days())
+}
+
 /// The start of the local month of `ts`.
 pub(super) fn month(tz: &TimeZone, ts: i64) -> i64 {
     start_of(local(tz, ts).date().first_of_month(), tz, ts)

@@ -228,7 +228,7 @@ proptest! {
         witnesses in prop::collection::vec(witness(), 0..60),
         zone in prop::sample::select(ZONES.to_vec()),
         edges in (moment(), moment()),
-        bucket in prop::sample::select(vec!["15m", "45m", "1h", "5h", "6h", "1d", "1w"]),
+        bucket in prop::sample::select(vec!["15m", "45m", "1h", "5h", "6h", "1d", "2d", "1w", "3w"]),
         filter in filter(),
     ) {
         let Full { ledger, rows, .. } = full(witnesses);
@@ -323,10 +323,35 @@ fn nonsense_is_refused_with_a_way_out() {
         assert_eq!(error.exit_code(), 2);
     }
     assert!(parse_zone("Mars/Olympus").unwrap_err().to_string().contains("Europe/Berlin"));
-    for bucket in ["10m", "0h", "2d", "1.5h", "", "h", "99999999999999d", "€"] {
+    for bucket in ["10m", "0h", "0d", "36h", "367d", "1.5h", "", "h", "99999999999999d", "€"] {
         assert!(bucket.parse::<Bucket>().is_err(), "{bucket}");
     }
-    for bucket in ["15m", "90m", "1h", "1d", "1w"] {
+    for bucket in ["15m", "90m", "1h", "1d", "2d", "1w", "366d"] {
         assert!(bucket.parse::<Bucket>().is_ok(), "{bucket}");
     }
+}
+
+#[test]
+fn days_that_go_together_are_counted_from_a_monday() {
+    let Full { ledger, .. } = full(Vec::new());
+    let tz = parse_zone("Europe/Berlin").unwrap();
+    let starts = |since: &str, bucket: &str| {
+        let range = (at(since).unwrap(), at("2026-04-06T00:00:00Z").unwrap());
+        let query = TimeSeriesQuery::new(range, tz.clone(), bucket.parse().unwrap(), vec![Metric::Cost]);
+        let points = timeseries(&ledger, query).unwrap().series.remove(0).points;
+        points
+            .into_iter()
+            .map(|(start, _)| Timestamp::from_millisecond(start).unwrap().to_string())
+            .collect::<Vec<_>>()
+    };
+    // The clocks change on 29 March, and the grid does not depend on where one looks first.
+    let weeks = ["2026-03-15T23:00:00Z", "2026-03-22T23:00:00Z", "2026-03-29T22:00:00Z"];
+    assert_eq!(starts("2026-03-18T12:00:00Z", "1w"), [&weeks[..], &["2026-04-05T22:00:00Z"]].concat());
+    assert_eq!(starts("2026-03-18T12:00:00Z", "7d"), starts("2026-03-18T12:00:00Z", "1w"));
+    let pairs = starts("2026-03-25T12:00:00Z", "2d");
+    assert_eq!(
+        pairs[..4],
+        ["2026-03-23T23:00:00Z", "2026-03-25T23:00:00Z", "2026-03-27T23:00:00Z", "2026-03-29T22:00:00Z"]
+    );
+    assert_eq!(starts("2026-03-27T12:00:00Z", "2d"), pairs[1..]);
 }

@@ -20,7 +20,7 @@ use crate::{chart, context::Context, output::Format, report::ReportArgs};
 /// Show how a range went, on one screen: the last seven days, if none is named.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The length of a bucket of the lines: a multiple of 15m up to 1d, or 1w [default: what suits the range]
+    /// The length of a bucket of the lines: a multiple of 15m up to 1d, or whole days or weeks (2d, 1w) [default: what suits the range]
     #[arg(long, short, value_name = "TIME", value_parser = bucket)]
     bucket: Option<Bucket>,
     /// At most so many models, projects, sessions, alerts and errors on the screen; JSON has up to 100
