@@ -10,7 +10,8 @@ mod parsing;
 mod passing;
 mod plain;
 
-use criterion::{criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group};
+use plotters::style::{FontStyle, register_font};
 
 criterion_group!(
     benches,
@@ -22,4 +23,11 @@ criterion_group!(
     passing::readers,
     errors::creation
 );
-criterion_main!(benches);
+fn main() {
+    // Our own pictures bring their font, and for that plotters looks for none on
+    // the machine: so criterion's reports need one, too.
+    let font = register_font("sans-serif", FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
+    assert!(font.is_ok(), "the font is sound");
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+}

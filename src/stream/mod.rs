@@ -9,6 +9,7 @@
 //! [`channel`](channel()), sized by the [`StreamConfig`] and counted by a
 //! [`BackpressureMonitor`].
 
+mod blocks;
 mod channel;
 mod config;
 mod content;
@@ -27,6 +28,7 @@ mod shared;
 mod sizing;
 mod sse;
 mod strict;
+mod strings;
 mod usage;
 
 /// A text that shares the buffer it was read into; it is used as a `&str` is.

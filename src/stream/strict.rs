@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use super::strings::{ESCAPED, MALFORMED, end_of_string, unescape};
+
 /// A place in a JSON text. Its methods give `None` where the text is not JSON;
 /// nothing sensible can be read of it after that.
 #[derive(Clone, Debug)]
@@ -231,122 +233,6 @@ impl Nesting {
     }
 }
 
-/// How many bytes of a string are looked at together.
-const BLOCK: usize = 16;
-/// Of a string's end: there are escapes before it.
-const ESCAPED: usize = 1 << (usize::BITS - 1);
-/// No string's end.
-const MALFORMED: usize = usize::MAX;
-
-/// Where the closing quote of a string is that begins at `from`; with a mark if it
-/// holds escapes. A plain number, as that is returned in a register: the parts of
-/// a larger value would be written and read back in every member of every line.
-fn end_of_string(bytes: &[u8], from: usize) -> usize {
-    let (mut block, mut next, mut escaped) = (from, from, 0);
-    loop {
-        let mut special = match bytes[block..].first_chunk() {
-            Some(chunk) => special_bytes(chunk),
-            None => {
-                let rest = &bytes[block..];
-                let mut last = [b' '; BLOCK];
-                last[..rest.len()].copy_from_slice(rest);
-                special_bytes(&last)
-            }
-        };
-        // What belongs to an escape is none of its own.
-        special &= u32::MAX << (next - block);
-        while special != 0 {
-            let at = block + special.trailing_zeros() as usize;
-            match bytes[at] {
-                b'"' => return at | escaped,
-                b'\\' => {
-                    escaped = ESCAPED;
-                    next = match escape_length(&bytes[at..]) {
-                        Some(length) => at + length,
-                        None => return MALFORMED,
-                    };
-                    special &= u32::MAX << (next - block);
-                }
-                _ => return MALFORMED,
-            }
-        }
-        block += BLOCK;
-        if next <= block {
-            next = block;
-            // A long text without any is walked over faster.
-            while escaped == 0 && bytes[block.min(bytes.len())..].first_chunk().is_some_and(is_plain) {
-                block += LONG;
-                next = block;
-            }
-        }
-        if block >= bytes.len() {
-            return MALFORMED;
-        }
-    }
-}
-
-/// How many bytes of a long text are looked at together.
-const LONG: usize = 4 * BLOCK;
-
-/// Whether there is neither quote, backslash nor control character.
-#[inline]
-fn is_plain(bytes: &[u8; LONG]) -> bool {
-    let (blocks, _) = bytes.as_chunks();
-    blocks.iter().fold(0, |found, block| found | special_bytes(block)) == 0
-}
-
-/// A bit for each quote, backslash and control character.
-#[cfg(target_arch = "x86_64")]
-#[inline]
-fn special_bytes(block: &[u8; BLOCK]) -> u32 {
-    use std::arch::x86_64::{
-        _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
-    };
-    let (low, high) = halves(block);
-    // SAFETY: these need SSE2, which every x86-64 has; they touch no memory.
-    unsafe {
-        let bytes = _mm_set_epi64x(high as i64, low as i64);
-        let quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'"' as i8));
-        let backslashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\\' as i8));
-        let controls = _mm_cmpeq_epi8(bytes, _mm_min_epu8(bytes, _mm_set1_epi8(0x1F)));
-        _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quotes, backslashes), controls)) as u32
-    }
-}
-
-/// A bit for each quote, backslash and control character.
-#[cfg(not(target_arch = "x86_64"))]
-#[inline]
-fn special_bytes(block: &[u8; BLOCK]) -> u32 {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGHS: u64 = ONES << 7;
-    // Without a carry from one byte to the next, so that every bit is exact.
-    let zeros = |word: u64| !(((word & !HIGHS) + !HIGHS) | word | !HIGHS);
-    let word = |word: u64| {
-        let controls = zeros(word & (ONES * 0xE0));
-        let found = zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64)) | controls;
-        // The high bits of eight bytes, gathered into one.
-        ((found >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32
-    };
-    let (low, high) = halves(block);
-    word(low) | word(high) << 8
-}
-
-#[inline]
-fn halves(block: &[u8; BLOCK]) -> (u64, u64) {
-    let both = u128::from_le_bytes(*block);
-    (both as u64, (both >> 64) as u64)
-}
-
-/// How long the escape is that begins with these bytes, if it is one.
-#[inline]
-fn escape_length(bytes: &[u8]) -> Option<usize> {
-    match bytes.get(1)? {
-        b'n' | b'"' | b'\\' | b't' | b'r' | b'/' | b'b' | b'f' => Some(2),
-        b'u' => bytes.get(2..6)?.iter().all(u8::is_ascii_hexdigit).then_some(6),
-        _ => None,
-    }
-}
-
 impl<'a> Text<'a> {
     /// The string. A half of a surrogate pair is no character, and is replaced by
     /// the mark for that.
@@ -375,44 +261,7 @@ impl<'a> Text<'a> {
     /// Writes the string, which is never longer than it was with its escapes, to
     /// the beginning of `to`; returns its length.
     pub(super) fn decode_into(self, to: &mut [u8]) -> usize {
-        let from = self.raw.as_bytes();
-        let (mut read, mut written) = (0, 0);
-        while read < from.len() {
-            // Whole blocks are copied, and what is too much is written over.
-            if let (Some(block), Some(room)) =
-                (from[read..].first_chunk::<BLOCK>(), to[written..].first_chunk_mut::<BLOCK>())
-            {
-                *room = *block;
-                let plain = special_bytes(block).trailing_zeros().min(BLOCK as u32) as usize;
-                (read, written) = (read + plain, written + plain);
-                if plain == BLOCK {
-                    continue;
-                }
-            }
-            if from[read] != b'\\' {
-                to[written] = from[read];
-                (read, written) = (read + 1, written + 1);
-                continue;
-            }
-            let plain = match from.get(read + 1) {
-                Some(b'n') => b'\n',
-                Some(b't') => b'\t',
-                Some(b'r') => b'\r',
-                Some(b'b') => 0x08,
-                Some(b'f') => 0x0C,
-                Some(b'u') => {
-                    let (character, length) = unicode_escape(&from[read..]);
-                    written += character.encode_utf8(&mut to[written..]).len();
-                    read += length;
-                    continue;
-                }
-                Some(&other) => other,
-                None => break,
-            };
-            to[written] = plain;
-            (read, written) = (read + 2, written + 1);
-        }
-        written
+        unescape(self.raw.as_bytes(), to)
     }
 }
 
@@ -481,18 +330,3 @@ const NAMES: [&str; 62] = [
     "tool_use",
     "tool_result",
 ];
-
-/// The character at an escape of the form `\uXXXX`, or two of them, and how long
-/// they are.
-fn unicode_escape(bytes: &[u8]) -> (char, usize) {
-    let unit = |at: usize| {
-        let digits = bytes.get(at..at + 6).filter(|text| text.starts_with(b"\\u"))?;
-        u32::from_str_radix(std::str::from_utf8(&digits[2..]).ok()?, 16).ok()
-    };
-    let first = unit(0).unwrap_or(0xFFFD);
-    if let (0xD800..=0xDBFF, Some(second @ 0xDC00..=0xDFFF)) = (first, unit(6)) {
-        let joined = 0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00);
-        return (char::from_u32(joined).unwrap_or(char::REPLACEMENT_CHARACTER), 12);
-    }
-    (char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), 6)
-}

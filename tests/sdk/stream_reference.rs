@@ -111,4 +111,46 @@ proptest! {
         let spaced = serde_json::to_string_pretty(&value).unwrap();
         reference::check(spaced.as_bytes());
     }
+
+    /// Strings longer than what is looked at together, full of escapes, sound and
+    /// not, that begin anywhere.
+    #[test]
+    fn long_strings_of_escapes(
+        before in 0..70_usize,
+        pieces in prop::collection::vec(prop::sample::select(STRINGS.to_vec()), 0..60),
+    ) {
+        let (blanks, text) = (" ".repeat(before), pieces.concat());
+        let line = format!(
+            r#"{{{blanks}"type":"content_block_delta","index":0,"delta":{{"type":"text_delta","text":"{text}"}}}}"#
+        );
+        reference::check(line.as_bytes());
+    }
 }
+
+/// What such strings are made of; few of it makes them unsound.
+const STRINGS: [&str; 24] = [
+    "a",
+    "bc",
+    "def",
+    "    ",
+    "twelve bytes",
+    "a longer stretch of text without any escape, past a block's end",
+    "é",
+    "😀",
+    "\\n",
+    "\\n",
+    "\\t",
+    "\\\"",
+    "\\\"",
+    "\\\\",
+    "\\\\",
+    "\\/",
+    "\\b",
+    "\\f",
+    "\\u0041",
+    "\\u00e9",
+    "\\ud83d\\ude00",
+    "\\ud83d",
+    "\\r",
+    "\\",
+];

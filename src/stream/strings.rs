@@ -1,0 +1,229 @@
+//! JSON strings: where one ends, and what it says.
+
+use super::blocks::{BLOCK, Look, escapes, with_the_best_look};
+
+/// Of a string's end: there are escapes before it.
+pub(super) const ESCAPED: usize = 1 << (usize::BITS - 1);
+/// No string's end.
+pub(super) const MALFORMED: usize = usize::MAX;
+
+/// Where the closing quote of a string is that begins at `from`; with a mark if it
+/// holds escapes. A plain number, as that is returned in a register: the parts of
+/// a larger value would be written and read back in every member of every line.
+#[inline(always)]
+pub(super) fn end_of_string(bytes: &[u8], from: usize) -> usize {
+    // Names and most values are short.
+    if let Some(short) = bytes[from..].first_chunk() {
+        let special = special_bytes(short);
+        let at = from + special.trailing_zeros() as usize;
+        if special != 0 && bytes[at] == b'"' {
+            return at;
+        }
+    }
+    end_of_long_string(bytes, from)
+}
+
+/// How long a short string may be.
+const SHORT: usize = 16;
+
+/// A bit for each quote, backslash and control character.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn special_bytes(block: &[u8; SHORT]) -> u32 {
+    use std::arch::x86_64::{
+        _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
+    };
+    let (low, high) = halves(block);
+    // SAFETY: these need SSE2, which every x86-64 has; they touch no memory.
+    unsafe {
+        let bytes = _mm_set_epi64x(high as i64, low as i64);
+        let quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'"' as i8));
+        let backslashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\\' as i8));
+        let controls = _mm_cmpeq_epi8(bytes, _mm_min_epu8(bytes, _mm_set1_epi8(0x1F)));
+        _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quotes, backslashes), controls)) as u32
+    }
+}
+
+/// A bit for each quote, backslash and control character.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline]
+fn special_bytes(block: &[u8; SHORT]) -> u32 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGHS: u64 = ONES << 7;
+    // Without a carry from one byte to the next, so that every bit is exact.
+    let zeros = |word: u64| !(((word & !HIGHS) + !HIGHS) | word | !HIGHS);
+    let word = |word: u64| {
+        let controls = zeros(word & (ONES * 0xE0));
+        let found = zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64)) | controls;
+        // The high bits of eight bytes, gathered into one.
+        ((found >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32
+    };
+    let (low, high) = halves(block);
+    word(low) | word(high) << 8
+}
+
+#[inline]
+fn halves(block: &[u8; SHORT]) -> (u64, u64) {
+    let both = u128::from_le_bytes(*block);
+    (both as u64, (both >> 64) as u64)
+}
+
+with_the_best_look! {
+    fn end_of_long_string(bytes: &[u8], from: usize) -> usize = walk
+}
+
+#[inline(always)]
+fn walk<L: Look>(bytes: &[u8], from: usize) -> usize {
+    let (mut at, mut open, mut mark) = (from, false, 0);
+    loop {
+        let padded;
+        let block = match bytes[at..].first_chunk::<BLOCK>() {
+            Some(block) => block,
+            None => {
+                padded = last_block(&bytes[at..]);
+                &padded
+            }
+        };
+        let masks = L::masks(block);
+        let (mut escaped, mut is_open) = (0, false);
+        if masks.backslashes != 0 || open {
+            (escaped, _, is_open) = escapes(masks.backslashes, open);
+        }
+        let ends = masks.quotes & !escaped;
+        // The bits below the first end, or all of them.
+        let within = ends.wrapping_sub(1) & !ends;
+        if masks.controls & within != 0 {
+            return MALFORMED;
+        }
+        if (masks.backslashes | escaped) & within != 0 {
+            mark = ESCAPED;
+            let codes = escaped & within;
+            if codes & !L::codes(block) != 0 || !are_sound(codes & L::equal(block, b'u'), at, bytes) {
+                return MALFORMED;
+            }
+        }
+        if ends != 0 {
+            return (at + ends.trailing_zeros() as usize) | mark;
+        }
+        open = is_open;
+        at += BLOCK;
+        if at >= bytes.len() {
+            return MALFORMED;
+        }
+    }
+}
+
+/// The last bytes, with blanks behind them.
+fn last_block(rest: &[u8]) -> [u8; BLOCK] {
+    let mut block = [b' '; BLOCK];
+    block[..rest.len()].copy_from_slice(rest);
+    block
+}
+
+/// Whether four digits follow each `u` of these.
+#[inline(always)]
+fn are_sound(mut units: u64, block: usize, bytes: &[u8]) -> bool {
+    while units != 0 {
+        let at = block + units.trailing_zeros() as usize + 1;
+        if !bytes.get(at..at + 4).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
+            return false;
+        }
+        units &= units - 1;
+    }
+    true
+}
+
+with_the_best_look! {
+    /// Writes what a sound string says, which is never longer than it is with its
+    /// escapes, to the beginning of `to`; returns its length.
+    pub(super) fn unescape(from: &[u8], to: &mut [u8]) -> usize = unescape_by
+}
+
+#[inline(always)]
+fn unescape_by<L: Look>(from: &[u8], to: &mut [u8]) -> usize {
+    let (mut base, mut read, mut written, mut open) = (0, 0, 0, false);
+    while let Some(block) = from[base..].first_chunk::<BLOCK>() {
+        let (_, mut starts, is_open) = escapes(L::equal(block, b'\\'), open);
+        open = is_open;
+        // An escape of the block before may reach into this one.
+        let done = (read - base).min(BLOCK) as u32;
+        starts &= u64::MAX.checked_shl(done).unwrap_or(0);
+        while starts != 0 {
+            let at = base + starts.trailing_zeros() as usize;
+            written += copy(from, read..at, &mut to[written..]);
+            let (more, length) = unescape_one(&from[at..], &mut to[written..]);
+            (read, written) = (at + length, written + more);
+            let done = (read - base).min(BLOCK) as u32;
+            starts &= u64::MAX.checked_shl(done).unwrap_or(0);
+        }
+        base += BLOCK;
+        if read < base {
+            written += copy(from, read..base, &mut to[written..]);
+            read = base;
+        }
+    }
+    while read < from.len() {
+        if from[read] == b'\\' {
+            let (more, length) = unescape_one(&from[read..], &mut to[written..]);
+            (read, written) = (read + length, written + more);
+        } else {
+            to[written] = from[read];
+            (read, written) = (read + 1, written + 1);
+        }
+    }
+    written
+}
+
+/// Copies a stretch of at most a block; returns its length. Where there is room, a
+/// whole block is copied, and what is too much is written over later.
+#[inline(always)]
+fn copy(from: &[u8], stretch: std::ops::Range<usize>, to: &mut [u8]) -> usize {
+    match (from[stretch.start..].first_chunk::<BLOCK>(), to.first_chunk_mut::<BLOCK>()) {
+        (Some(block), Some(room)) => *room = *block,
+        _ => to[..stretch.len()].copy_from_slice(&from[stretch.clone()]),
+    }
+    stretch.len()
+}
+
+/// Writes the character at an escape; returns its length and that of the escape.
+#[inline(always)]
+fn unescape_one(from: &[u8], to: &mut [u8]) -> (usize, usize) {
+    let code = from.get(1).copied().unwrap_or(b'\\');
+    if code == b'u' {
+        let (character, length) = unicode_escape(from);
+        return (character.encode_utf8(to).len(), length);
+    }
+    to[0] = SAID[usize::from(code)];
+    (1, 2.min(from.len()))
+}
+
+/// What a byte behind a backslash stands for.
+const SAID: [u8; 256] = {
+    let mut said = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        said[at] = at as u8;
+        at += 1;
+    }
+    said[b'n' as usize] = b'\n';
+    said[b't' as usize] = b'\t';
+    said[b'r' as usize] = b'\r';
+    said[b'b' as usize] = 0x08;
+    said[b'f' as usize] = 0x0C;
+    said
+};
+
+/// The character at an escape of the form `\uXXXX`, or two of them, and how long
+/// they are.
+fn unicode_escape(bytes: &[u8]) -> (char, usize) {
+    let unit = |at: usize| {
+        let digits = bytes.get(at..at + 6).filter(|text| text.starts_with(b"\\u"))?;
+        u32::from_str_radix(std::str::from_utf8(&digits[2..]).ok()?, 16).ok()
+    };
+    let first = unit(0).unwrap_or(0xFFFD);
+    if let (0xD800..=0xDBFF, Some(second @ 0xDC00..=0xDFFF)) = (first, unit(6)) {
+        let joined = 0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00);
+        return (char::from_u32(joined).unwrap_or(char::REPLACEMENT_CHARACTER), 12);
+    }
+    (char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), 6)
+}
