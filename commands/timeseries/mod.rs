@@ -15,7 +15,7 @@ use claude_cli::{
 use jiff::Timestamp;
 
 use crate::{
-    chart,
+    asked, chart,
     context::Context,
     output::Format,
     report::{FilterArgs, ReportArgs},
@@ -111,7 +111,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     if answer.is_empty() {
         context.note("no requests in this range");
     }
-    if let Some(file) = &args.plot {
+    // Whoever only wants the answer ready is not to write over anybody's file.
+    if let Some(file) = args.plot.as_ref().filter(|_| !asked::is_unasked()) {
         plot(&answer, file, args.plot_theme)?;
         context.note(&format!("wrote {}", file.display()));
         if context.asked_format().is_none() {

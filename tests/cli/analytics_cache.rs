@@ -1,8 +1,12 @@
 //! `analytics cache` and `--no-cache`.
 
-use claude_cli::cache::{CacheKey, DEFAULT_CACHE_BYTES, DiskCache, Freshness};
+use std::fs;
 
-use claude_cli::store::{Batch, Ledger, SqliteLedger, Witness};
+use claude_cli::{
+    cache::{CacheKey, DEFAULT_CACHE_BYTES, DiskCache, Freshness},
+    store::{Batch, Ledger, SqliteLedger, Witness},
+};
+use serde_json::Value;
 
 use crate::harness::Home;
 
@@ -52,6 +56,16 @@ fn what_is_asked_often_is_asked_ahead_and_no_cache_asks_anew() {
         (3, &by_model.to_vec().into(), &2.into())
     );
     assert!(questions.iter().all(|question| question["answered"] == true), "{warmed}");
+    // A picture that was drawn once is not drawn again unasked.
+    let picture = home.path("cost.svg");
+    let both = ["--project", "", "--model", "claude-opus-4-8"];
+    let drawn = ["timeseries", "--bucket", "1d", "--plot", picture.to_str().unwrap()].into_iter().chain(both);
+    assert_eq!(home.run(drawn).code, Some(0));
+    fs::write(&picture, "mine").unwrap();
+    let warmed = home.json(["analytics", "cache", "warm"]);
+    let plotted = |question: &Value| question["args"][0] == "timeseries" && question["answered"] == true;
+    assert!(warmed["questions"].as_array().unwrap().iter().any(plotted), "{warmed}");
+    assert_eq!(fs::read_to_string(&picture).unwrap(), "mine");
     let again = home.json(["analytics", "cache", "warm", "--top", "1"]);
     assert_eq!(again["questions"][0]["times"], 2, "asking ahead is not asking");
     assert_ne!(home.run(by_model).out, first, "there is one request more");

@@ -14,9 +14,9 @@ use super::{
 };
 use crate::store::identity::Hashes;
 
-const INSERT: Insert = Insert::new("INSERT OR ROLLBACK INTO request_keys (key, group_id)", 2, "");
-const REPLACE: Insert = Insert::new("INSERT OR REPLACE INTO request_keys (key, group_id)", 2, "");
-const ADD: Insert = Insert::new("INSERT OR IGNORE INTO request_keys (key, group_id)", 2, "");
+static INSERT: Insert = Insert::new("INSERT OR ROLLBACK INTO request_keys (key, group_id)", 2, "");
+static REPLACE: Insert = Insert::new("INSERT OR REPLACE INTO request_keys (key, group_id)", 2, "");
+static ADD: Insert = Insert::new("INSERT OR IGNORE INTO request_keys (key, group_id)", 2, "");
 
 /// Above so many, keys are looked up in the ledger all the same.
 const MOST: usize = 450_000;

@@ -4,6 +4,8 @@
 //! Whoever inserts many undoes the whole transaction if one of them fails: `OR
 //! ROLLBACK` says so, and spares SQLite a journal to undo the statement alone.
 
+use std::sync::OnceLock;
+
 use rusqlite::{CachedStatement, Connection};
 
 /// Rows of one statement.
@@ -16,6 +18,9 @@ pub(crate) struct Insert {
     columns: usize,
     /// What stands behind them.
     tail: &'static str,
+    /// The statements for one row and for many, once they were put together.
+    one: OnceLock<String>,
+    many: OnceLock<String>,
 }
 
 /// What was bound to a parameter last.
@@ -27,12 +32,15 @@ enum Bound {
 
 impl Insert {
     pub(crate) const fn new(into: &'static str, columns: usize, tail: &'static str) -> Self {
-        Self { into, columns, tail }
+        Self { into, columns, tail, one: OnceLock::new(), many: OnceLock::new() }
     }
 
     fn prepare<'db>(&self, db: &'db Connection, rows: usize) -> rusqlite::Result<CachedStatement<'db>> {
-        let row = format!("({})", vec!["?"; self.columns].join(","));
-        db.prepare_cached(&format!("{} VALUES {} {}", self.into, vec![row.as_str(); rows].join(","), self.tail))
+        let known = if rows == 1 { &self.one } else { &self.many };
+        db.prepare_cached(known.get_or_init(|| {
+            let row = format!("({})", vec!["?"; self.columns].join(","));
+            format!("{} VALUES {} {}", self.into, vec![row.as_str(); rows].join(","), self.tail)
+        }))
     }
 
     /// Inserts rows in their order, each as `bind` says. Where SQLite gives

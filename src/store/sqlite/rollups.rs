@@ -342,10 +342,10 @@ macro_rules! into {
     };
 }
 
-const PUT: Insert = Insert::new(into!("INSERT OR REPLACE"), 22, "");
+static PUT: Insert = Insert::new(into!("INSERT OR REPLACE"), 22, "");
 
 /// As [`PUT`], onto what is there; durations stay as they are.
-const ADD: Insert = Insert::new(
+static ADD: Insert = Insert::new(
     into!("INSERT"),
     22,
     "ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, errors = errors + excluded.errors, \

@@ -81,10 +81,10 @@ macro_rules! into {
 }
 
 /// A row in the place of the one with its id.
-const REPLACE: Insert = Insert::new(into!("INSERT OR REPLACE"), 38, "");
+static REPLACE: Insert = Insert::new(into!("INSERT OR REPLACE"), 38, "");
 /// A new row. `OR REPLACE` would cost several times as much: it keeps a journal
 /// for each row, to undo what it may have deleted.
-const INSERT: Insert = Insert::new(into!("INSERT OR ROLLBACK"), 38, "");
+static INSERT: Insert = Insert::new(into!("INSERT OR ROLLBACK"), 38, "");
 
 const FAST: u8 = 1;
 const US: u8 = 2;
