@@ -59,9 +59,17 @@ impl Words {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGHS: u64 = Self::ONES << 7;
 
-    /// A bit for each byte of which `word` makes zero.
+    /// A bit for each quote, backslash and control character of a few words.
+    #[cfg(not(target_arch = "x86_64"))]
     #[inline(always)]
-    fn zeros(block: &[u8; BLOCK], word: impl Fn(u64) -> u64) -> u64 {
+    pub(super) fn special(block: &[u8]) -> u64 {
+        let equal = |byte: u8| Self::zeros(block, |word| word ^ (Self::ONES * u64::from(byte)));
+        equal(b'"') | equal(b'\\') | Self::zeros(block, |word| word & (Self::ONES * 0xE0))
+    }
+
+    /// A bit for each byte of which `word` makes zero, of at most eight words.
+    #[inline(always)]
+    fn zeros(block: &[u8], word: impl Fn(u64) -> u64) -> u64 {
         let (words, _) = block.as_chunks::<8>();
         let mut found = 0;
         for (at, bytes) in words.iter().enumerate() {

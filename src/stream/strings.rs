@@ -33,7 +33,8 @@ fn special_bytes(block: &[u8; SHORT]) -> u32 {
     use std::arch::x86_64::{
         _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
     };
-    let (low, high) = halves(block);
+    let both = u128::from_le_bytes(*block);
+    let (low, high) = (both as u64, (both >> 64) as u64);
     // SAFETY: these need SSE2, which every x86-64 has; they touch no memory.
     unsafe {
         let bytes = _mm_set_epi64x(high as i64, low as i64);
@@ -48,24 +49,7 @@ fn special_bytes(block: &[u8; SHORT]) -> u32 {
 #[cfg(not(target_arch = "x86_64"))]
 #[inline]
 fn special_bytes(block: &[u8; SHORT]) -> u32 {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGHS: u64 = ONES << 7;
-    // Without a carry from one byte to the next, so that every bit is exact.
-    let zeros = |word: u64| !(((word & !HIGHS) + !HIGHS) | word | !HIGHS);
-    let word = |word: u64| {
-        let controls = zeros(word & (ONES * 0xE0));
-        let found = zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64)) | controls;
-        // The high bits of eight bytes, gathered into one.
-        ((found >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32
-    };
-    let (low, high) = halves(block);
-    word(low) | word(high) << 8
-}
-
-#[inline]
-fn halves(block: &[u8; SHORT]) -> (u64, u64) {
-    let both = u128::from_le_bytes(*block);
-    (both as u64, (both >> 64) as u64)
+    super::blocks::Words::special(block) as u32
 }
 
 with_the_best_look! {
