@@ -190,16 +190,10 @@ pub(crate) fn examples(command: &str) -> &'static [Entry] {
             ("claude-cli analytics cache clear --kind summary", "Forget what is kept of summaries."),
             ("claude-cli analytics cache warm", "Have the answers ready to what is asked most."),
         ],
-        "simulate" => &[
-            (
-                "claude-cli simulate --echo --log requests.jsonl",
-                "Prints the address to put into ANTHROPIC_BASE_URL, and answers with what it was asked.",
-            ),
-            (
-                "claude-cli simulate --profile slow.toml --faults overloaded=0.01,cut=0.01 --stall 30s:1.4s",
-                "An API on a bad day: drawn times, errors, and a pause of 1.4 s every 30 s.",
-            ),
-        ],
+        "simulate" => &[(
+            "claude-cli simulate --echo --log requests.jsonl",
+            "Prints the address to put into ANTHROPIC_BASE_URL, and answers with what it was asked.",
+        )],
         "config" => &[
             ("claude-cli config set model sonnet", "The default of --model."),
             ("claude-cli config prices opus", "What the opus models cost."),

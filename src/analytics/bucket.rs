@@ -23,15 +23,20 @@ pub struct Bucket {
 }
 
 impl Bucket {
+    /// A quarter of an hour.
+    pub const QUARTER_HOUR: Self = Self { minutes: QUARTER_MINUTES };
     /// An hour.
     pub const HOUR: Self = Self { minutes: 60 };
-
     /// A quarter of a day.
     pub const SIX_HOURS: Self = Self { minutes: 6 * 60 };
     /// A day.
     pub const DAY: Self = Self { minutes: DAY_MINUTES };
     /// A week.
     pub const WEEK: Self = Self { minutes: 7 * DAY_MINUTES };
+    /// Four weeks.
+    pub const FOUR_WEEKS: Self = Self { minutes: 28 * DAY_MINUTES };
+    /// 52 weeks.
+    pub const YEAR: Self = Self { minutes: 364 * DAY_MINUTES };
 
     /// Its length in milliseconds, on a day without a clock change.
     #[must_use]
@@ -45,7 +50,7 @@ impl Bucket {
     }
 
     /// The start of the bucket that holds a moment (UTC milliseconds).
-    pub(super) fn start_of(self, tz: &TimeZone, ts: i64) -> i64 {
+    pub(crate) fn start_of(self, tz: &TimeZone, ts: i64) -> i64 {
         if self.minutes > DAY_MINUTES {
             let into = calendar::days_since_a_monday(tz, ts).rem_euclid(self.days());
             return calendar::midnight(tz, ts, -into);
@@ -55,7 +60,7 @@ impl Bucket {
     }
 
     /// The start of the bucket after the one that starts at `start`.
-    pub(super) fn next(self, tz: &TimeZone, start: i64) -> i64 {
+    pub(crate) fn next(self, tz: &TimeZone, start: i64) -> i64 {
         let next_day = calendar::midnight(tz, start, self.days());
         if self.minutes >= DAY_MINUTES { next_day } else { next_day.min(start + self.millis()) }
     }

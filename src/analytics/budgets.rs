@@ -59,7 +59,7 @@ pub struct BudgetStatus {
 }
 
 /// The start and the end of the period that holds `now`.
-pub(super) fn period(tz: &TimeZone, period: Period, now: i64) -> (i64, i64) {
+pub(crate) fn period(tz: &TimeZone, period: Period, now: i64) -> (i64, i64) {
     match period {
         Period::Day => (calendar::midnight(tz, now, 0), calendar::midnight(tz, now, 1)),
         Period::Week => {
@@ -92,6 +92,23 @@ pub fn budget_status(
         summary(reader, SummaryQuery { filter, cost, simulated, ..SummaryQuery::new(range, GroupBy::Month) })?;
     let (sums, unpriced_models) = (answer.totals, answer.unpriced_models);
     Ok(BudgetStatus { budget, since, until, now, sums, unpriced_models, cost })
+}
+
+/// The thresholds that these budgets have crossed and no alert was recorded of.
+///
+/// # Errors
+/// If the ledger cannot be read.
+pub fn new_crossings(reader: &dyn LedgerReader, budgets: &[BudgetStatus]) -> Result<Vec<Alert>> {
+    let mut crossed: Vec<Alert> = budgets.iter().flat_map(BudgetStatus::crossed).collect();
+    if !crossed.is_empty() {
+        let recorded = reader.alerts(None)?;
+        let same = |old: &Alert, new: &Alert| {
+            (&old.budget, old.since, old.threshold, old.limit)
+                == (&new.budget, new.since, new.threshold, new.limit)
+        };
+        crossed.retain(|new| !recorded.iter().any(|old| same(old, new)));
+    }
+    Ok(crossed)
 }
 
 impl BudgetStatus {

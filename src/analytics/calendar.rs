@@ -19,7 +19,7 @@ fn start_of(date: Date, tz: &TimeZone, otherwise: i64) -> i64 {
 }
 
 /// The start of the local day of `ts`, or of the day so many days later.
-pub(super) fn midnight(tz: &TimeZone, ts: i64, days: i64) -> i64 {
+pub(crate) fn midnight(tz: &TimeZone, ts: i64, days: i64) -> i64 {
     let date = local(tz, ts).date();
     let end = if days < 0 { i64::MIN } else { i64::MAX };
     match days {
@@ -29,7 +29,7 @@ pub(super) fn midnight(tz: &TimeZone, ts: i64, days: i64) -> i64 {
 }
 
 /// The start of the local week of `ts`; weeks start on Monday.
-pub(super) fn monday(tz: &TimeZone, ts: i64) -> i64 {
+pub(crate) fn monday(tz: &TimeZone, ts: i64) -> i64 {
     let back = local(tz, ts).date().weekday().since(Weekday::Monday);
     midnight(tz, ts, -i64::from(back))
 }
@@ -41,7 +41,7 @@ pub(super) fn days_since_a_monday(tz: &TimeZone, ts: i64) -> i64 {
 }
 
 /// The start of the local month of `ts`.
-pub(super) fn month(tz: &TimeZone, ts: i64) -> i64 {
+pub(crate) fn month(tz: &TimeZone, ts: i64) -> i64 {
     start_of(local(tz, ts).date().first_of_month(), tz, ts)
 }
 

@@ -7,9 +7,9 @@
 mod axis;
 mod blocks;
 mod bucket;
-mod budgets;
+pub(crate) mod budgets;
 mod cache;
-mod calendar;
+pub(crate) mod calendar;
 mod dashboard;
 mod engine;
 mod export;
@@ -30,10 +30,13 @@ mod statusline;
 mod summary;
 mod timeseries;
 
+/// Presets of how a state is shown live, under the names that dashboards know them by.
+#[cfg(feature = "server")]
+pub use crate::live::{FeedConfig, OptimizedDashboardFactory, StreamingOptimizerFactory};
 pub use axis::{range_name, time_marks, value_marks, value_name, zone_name};
 pub use blocks::{BLOCK_MILLIS, Block, BlocksQuery, BurnRate, Projection, blocks};
 pub use bucket::Bucket;
-pub use budgets::{BudgetState, BudgetStatus, PROJECTION_METHOD, budget_status};
+pub use budgets::{BudgetState, BudgetStatus, PROJECTION_METHOD, budget_status, new_crossings};
 pub use cache::{AnswerCounts, AnswerStats, CacheConfig, DashboardCache, Question};
 pub use dashboard::{
     DASHBOARD_SCHEMA, Dashboard, DashboardAlert, DashboardBudget, DashboardError, DashboardGroup, DashboardQuery,

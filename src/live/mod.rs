@@ -12,9 +12,13 @@
 //! the whole state later (a resync); one that stays so is closed, with the
 //! reason. That is enforced by [`Hub::enforce_deadlines`], not by the client's
 //! own task, which does not run while its socket is blocked.
+//!
+//! A [`Feed`] is the writer of as many hubs as there are views of a ledger.
 
 mod client;
 mod config;
+#[cfg(feature = "analytics")]
+mod feed;
 mod figures;
 mod frame;
 mod hub;
@@ -25,6 +29,11 @@ mod state;
 
 pub use client::Client;
 pub use config::{HubConfig, StreamingOptimizerFactory};
+#[cfg(feature = "analytics")]
+pub use feed::{
+    Feed, FeedConfig, FeedError, LIVE_SCHEMA, LiveAlert, LiveBlock, LiveBudget, LiveGroup, LivePeriod, LiveRange,
+    LiveRequest, LiveSeries, LiveSession, LiveSpend, LiveState, OptimizedDashboardFactory, Presence, View, Viewer,
+};
 pub use figures::{HubFigures, LatencyFigures};
 pub use frame::{CloseReason, EventId, Frame, FrameKind, ParseEventIdError};
 pub use hub::Hub;

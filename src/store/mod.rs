@@ -49,6 +49,8 @@ pub use sums::{ByMode, CostMode, Sums};
 pub use witness::{Batch, Name, Witness, WitnessKind};
 pub use writer::{Closed, Writer};
 
+use std::collections::VecDeque;
+
 use crate::Result;
 
 /// Reading a ledger: all that the analytics know of it.
@@ -112,6 +114,26 @@ pub trait LedgerReader {
     /// # Errors
     /// If the ledger cannot be read.
     fn recent_errors(&self, query: &RowQuery, limit: u32) -> Result<Vec<RequestRow>>;
+
+    /// The latest requests in a range, the newest first.
+    ///
+    /// A ledger that can only be read forwards may leave this as it is: then all
+    /// rows of the range are read.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    fn recent_requests(&self, query: &RowQuery, limit: u32) -> Result<Vec<RequestRow>> {
+        let mut latest = VecDeque::new();
+        self.requests(query, &mut |row| {
+            if row.kind == RowKind::Request {
+                latest.push_back(row);
+            }
+            if latest.len() > limit as usize {
+                latest.pop_front();
+            }
+        })?;
+        Ok(latest.into_iter().rev().collect())
+    }
 
     /// Own runs, the newest first.
     ///

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use anyhow::bail;
 use claude_cli::{
     ExitClass,
-    analytics::{BudgetState, BudgetStatus, PROJECTION_METHOD, budget_status, iso},
+    analytics::{BudgetState, BudgetStatus, PROJECTION_METHOD, budget_status, iso, new_crossings},
     pricing::format_usd,
-    store::{Alert, Budget, Ledger, LedgerReader, SqliteLedger},
+    store::{Budget, Ledger, LedgerReader, SqliteLedger},
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -83,14 +83,7 @@ fn chosen(reader: &dyn LedgerReader, names: &[String]) -> anyhow::Result<Vec<Bud
 /// Records what was crossed for the first time. A ledger that cannot be written
 /// costs the record, not the report.
 fn record(reader: &dyn LedgerReader, found: &[BudgetStatus], context: &Context) {
-    let recorded = reader.alerts(None).unwrap_or_default();
-    let known = |alert: &Alert| {
-        recorded.iter().any(|old| {
-            (&old.budget, old.since, old.threshold, old.limit)
-                == (&alert.budget, alert.since, alert.threshold, alert.limit)
-        })
-    };
-    let crossed: Vec<Alert> = found.iter().flat_map(BudgetStatus::crossed).filter(|alert| !known(alert)).collect();
+    let crossed = new_crossings(reader, found).unwrap_or_default();
     if crossed.is_empty() {
         return;
     }

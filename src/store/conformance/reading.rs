@@ -4,8 +4,8 @@ use super::{EPOCH, Make, Pair, history, holds, one, rows, same, seen};
 use crate::{
     Result,
     store::{
-        Dimension, Filter, Level, RollupQuery, RowQuery, SessionOrder, SessionQuery, Simulated, Span, Sums,
-        SumsQuery, sums_of_rows,
+        Dimension, Filter, Level, RollupQuery, RowKind, RowQuery, SessionOrder, SessionQuery, Simulated, Span,
+        Sums, SumsQuery, sums_of_rows,
     },
 };
 
@@ -129,6 +129,14 @@ pub(super) fn moments(make: Make<'_>) -> Result<()> {
     let until = failed.first().copied();
     let before = RowQuery { until, ..RowQuery::default() };
     same("errors before the latest", &told(&before, 1_000)?, &failed[failed.len().min(1)..].to_vec())?;
+
+    let mut requests: Vec<i64> = all.iter().filter(|row| row.kind == RowKind::Request).map(|row| row.ts).collect();
+    requests.reverse();
+    let latest = |query: &RowQuery, limit| -> Result<Vec<i64>> {
+        Ok(reader.recent_requests(query, limit)?.iter().map(|row| row.ts).collect())
+    };
+    same("all requests", &latest(&RowQuery::default(), 100_000)?, &requests)?;
+    same("the latest requests", &latest(&RowQuery::default(), 3)?, &requests[..requests.len().min(3)].to_vec())?;
 
     let total = || -> Result<i64> {
         let answer = reader.sums(&[SumsQuery::between(None, None)])?;

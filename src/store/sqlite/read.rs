@@ -145,39 +145,11 @@ impl LedgerReader for SqliteLedger {
     }
 
     fn recent_errors(&self, query: &RowQuery, limit: u32) -> Result<Vec<RequestRow>> {
-        let read = || {
-            // A filter is for names, so how many rows it takes is not known before.
-            let most = if query.filter.is_empty() { i64::from(limit) } else { -1 };
-            let mut statement = self.db.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM requests \
-                 WHERE error IS NOT NULL AND counted = 1 AND ts >= ?1 AND ts < ?2 AND simulated <= ?3 \
-                 ORDER BY ts DESC, id DESC LIMIT ?4"
-            ))?;
-            let limit = limit as usize;
-            let asked = params![
-                query.since.unwrap_or(i64::MIN),
-                query.until.unwrap_or(i64::MAX),
-                highest(query.simulated),
-                most
-            ];
-            let mut rows = statement.query_map(asked, Stored::read)?;
-            let mut found: Vec<RequestRow> = Vec::new();
-            while found.len() < limit {
-                let some: Vec<Stored> = rows.by_ref().take(limit).collect::<rusqlite::Result<_>>()?;
-                if some.is_empty() {
-                    break;
-                }
-                self.names.borrow_mut().load(&self.db, some.iter().flat_map(Stored::names))?;
-                for row in some {
-                    let row = self.request_row(row)?;
-                    if query.filter.accepts(&row) && found.len() < limit {
-                        found.push(row);
-                    }
-                }
-            }
-            Ok(found)
-        };
-        read().map_err(|e: rusqlite::Error| self.error(&e))
+        self.recent("error IS NOT NULL", query, limit).map_err(|e| self.error(&e))
+    }
+
+    fn recent_requests(&self, query: &RowQuery, limit: u32) -> Result<Vec<RequestRow>> {
+        self.recent("kind = 0", query, limit).map_err(|e| self.error(&e))
     }
 
     fn sessions(&self, query: &SessionQuery) -> Result<Vec<SessionRow>> {
@@ -259,6 +231,40 @@ impl SqliteLedger {
             Some("") => Some(Key::Name(0)),
             Some(key) => self.names.borrow().find(&self.db, name_kind(query.dimension), key)?.map(Key::Name),
         })
+    }
+
+    /// The latest rows that a condition is true of, the newest first.
+    fn recent(&self, condition: &str, query: &RowQuery, limit: u32) -> rusqlite::Result<Vec<RequestRow>> {
+        // A filter is for names, so how many rows it takes is not known before.
+        let most = if query.filter.is_empty() { i64::from(limit) } else { -1 };
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM requests \
+             WHERE {condition} AND counted = 1 AND ts >= ?1 AND ts < ?2 AND simulated <= ?3 \
+             ORDER BY ts DESC, id DESC LIMIT ?4"
+        ))?;
+        let limit = limit as usize;
+        let asked = params![
+            query.since.unwrap_or(i64::MIN),
+            query.until.unwrap_or(i64::MAX),
+            highest(query.simulated),
+            most
+        ];
+        let mut rows = statement.query_map(asked, Stored::read)?;
+        let mut found: Vec<RequestRow> = Vec::new();
+        while found.len() < limit {
+            let some: Vec<Stored> = rows.by_ref().take(limit).collect::<rusqlite::Result<_>>()?;
+            if some.is_empty() {
+                break;
+            }
+            self.names.borrow_mut().load(&self.db, some.iter().flat_map(Stored::names))?;
+            for row in some {
+                let row = self.request_row(row)?;
+                if query.filter.accepts(&row) && found.len() < limit {
+                    found.push(row);
+                }
+            }
+        }
+        Ok(found)
     }
 
     pub(super) fn request_row(&self, row: Stored) -> rusqlite::Result<RequestRow> {
