@@ -13,7 +13,7 @@ use crate::{
     analytics, completions, config,
     config::{ConfigFile, Key},
     context::{Context, Global},
-    doctor, external, help, import, man, query, simulate, statusline, stream, timeseries,
+    doctor, external, help, import, man, query, serve, simulate, statusline, stream, timeseries,
 };
 
 /// Run Claude from scripts and CI, stream its answers, and know what every request cost.
@@ -55,6 +55,9 @@ pub(crate) enum Command {
     /// Print a line for Claude Code's status line
     #[command(after_long_help = help::shown_examples("statusline"))]
     Statusline(statusline::Args),
+    /// Serve the dashboard, live, and its data
+    #[command(after_long_help = help::shown_examples("serve"))]
+    Serve(serve::Args),
     /// Serve a simulated Messages API on loopback
     #[command(after_long_help = help::shown_examples("simulate"))]
     Simulate(simulate::Args),
@@ -149,6 +152,7 @@ impl Command {
             Self::Analytics(command) => command.run(context),
             Self::Timeseries(args) => timeseries::run(&args, context),
             Self::Statusline(args) => statusline::run(&args, context),
+            Self::Serve(args) => serve::run(&args, context),
             Self::Simulate(args) => simulate::run(args, context),
             Self::Config(command) => command.run(context),
             Self::Doctor(args) => doctor::run(&args, context),
@@ -188,6 +192,7 @@ mod tests {
             "analytics",
             "timeseries",
             "statusline",
+            "serve",
             "simulate",
             "config",
             "doctor",

@@ -44,13 +44,14 @@ pub(crate) const PRECEDENCE: &str = "Where two apply, the first of 130, 6, 4, 5,
 
 /// The variables that are read. An option wins over its variable, a variable
 /// over the config file.
-pub(crate) const ENVIRONMENT: [Entry; 17] = [
+pub(crate) const ENVIRONMENT: [Entry; 18] = [
     ("CLAUDE_CLI_DB", "The ledger, as --db."),
     ("CLAUDE_CLI_CONFIG", "The config file, as --config."),
     ("CLAUDE_CLI_FORMAT", "How reports are written, as --format."),
     ("CLAUDE_CLI_MODEL", "The model, as --model."),
     ("CLAUDE_CLI_CLAUDE", "The claude program, as --claude."),
     ("CLAUDE_CLI_TAGS", "Tags of every run, as KEY=VALUE, separated by commas; --tag adds to them."),
+    ("CLAUDE_CLI_TOKEN", "The token that clients of `serve` have to know, if no --token-file names one."),
     (
         "ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN",
         "The credentials of the api backend. They are read from the environment alone, and never stored or shown.",
@@ -189,6 +190,17 @@ pub(crate) fn examples(command: &str) -> &'static [Entry] {
             ),
             ("claude-cli analytics cache clear --kind summary", "Forget what is kept of summaries."),
             ("claude-cli analytics cache warm", "Have the answers ready to what is asked most."),
+        ],
+        "serve" => &[
+            (
+                "claude-cli serve --watch",
+                "The page at http://127.0.0.1:4318, with what sessions spend as they go on.",
+            ),
+            (
+                "claude-cli serve --listen 0.0.0.0:4318 --token-file token --host dash.example",
+                "For others, too: they are asked for the token.",
+            ),
+            ("curl -s '127.0.0.1:4318/api/summary?by=model&since=7d'", "What `analytics summary` says, as JSON."),
         ],
         "simulate" => &[(
             "claude-cli simulate --echo --log requests.jsonl",

@@ -21,6 +21,7 @@ mod prompt;
 mod query;
 mod recording;
 mod report;
+mod serve;
 mod signals;
 mod simulate;
 mod status;

@@ -124,7 +124,7 @@ impl Kind {
 }
 
 /// Who the requests in this machine's transcripts are counted for.
-fn options() -> ImportOptions {
+pub(crate) fn options() -> ImportOptions {
     let mut options = ImportOptions::default();
     options.user = crate::recording::user().map(Into::into);
     options.host = crate::recording::host().map(Into::into);

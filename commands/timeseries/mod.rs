@@ -92,15 +92,10 @@ fn bucket(text: &str) -> Result<Bucket, String> {
     text.parse().map_err(|e: claude_cli::Error| e.to_string())
 }
 
-/// Without `--since`, this many buckets are shown.
-const DEFAULT_BUCKETS: i64 = 24;
-
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let now = Timestamp::now();
     let range = args.report.range(now, context)?;
-    let until = range.until.unwrap_or_else(|| now.as_millisecond() + 1);
-    let since = range.since.unwrap_or(until - DEFAULT_BUCKETS * args.bucket.millis());
-    let mut query = TimeSeriesQuery::new((since, until), range.tz, args.bucket, args.metric.clone());
+    let mut query = TimeSeriesQuery::over(range, now, args.bucket, args.metric.clone());
     query.filter = args.filter.filter();
     query.cost = args.report.cost();
     query.compare = args.compare;

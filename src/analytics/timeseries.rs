@@ -1,9 +1,9 @@
 //! How a range went, bucket by bucket.
 
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::{Bucket, Metric, calendar, fold::Scope, statistics};
+use super::{Bucket, Metric, TimeRange, calendar, fold::Scope, statistics};
 use crate::{
     Error, Result,
     store::{CostMode, Filter, LedgerReader, Simulated, Sums, SumsQuery, SumsRow},
@@ -11,6 +11,8 @@ use crate::{
 
 /// More points than this are refused: nobody reads them.
 const MOST_POINTS: usize = 100_000;
+/// Without a start, so many buckets are shown.
+const DEFAULT_BUCKETS: i64 = 24;
 
 /// Asks for series.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +60,18 @@ impl TimeSeriesQuery {
             moving_average: None,
             anomalies: false,
         }
+    }
+
+    /// Series over a range; an open end is now, and 24 buckets come before it if
+    /// the start is open. Without a metric, those of cost and requests.
+    #[must_use]
+    pub fn over(range: TimeRange, now: Timestamp, bucket: Bucket, mut metrics: Vec<Metric>) -> Self {
+        let until = range.until.unwrap_or_else(|| now.as_millisecond() + 1);
+        let since = range.since.unwrap_or(until - DEFAULT_BUCKETS * bucket.millis());
+        if metrics.is_empty() {
+            metrics = vec![Metric::Cost, Metric::Commands];
+        }
+        Self::new((since, until), range.tz, bucket, metrics)
     }
 
     /// The period before the one that is asked for.

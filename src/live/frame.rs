@@ -141,7 +141,23 @@ impl Frame {
     /// it shares with others.
     #[must_use]
     pub fn to_sse(&self) -> [Bytes; 2] {
-        let head = format!("id: {}\nevent: {}\ndata: ", self.id, self.kind.name());
+        let mut head = String::new();
+        self.write_head(&mut head);
         [head.into(), self.body.0.clone()]
+    }
+
+    /// Writes the client's own part over what `head` held.
+    pub(super) fn write_head(&self, head: &mut String) {
+        use fmt::Write as _;
+
+        head.clear();
+        // A `String` takes everything.
+        let _ = write!(head, "id: {}\nevent: {}\ndata: ", self.id, self.kind.name());
+    }
+
+    /// The part that is shared.
+    #[cfg(feature = "analytics")]
+    pub(super) fn shared(&self) -> &[u8] {
+        &self.body.0
     }
 }

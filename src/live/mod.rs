@@ -25,6 +25,8 @@ mod hub;
 #[cfg(feature = "otlp")]
 pub mod otlp;
 mod seat;
+#[cfg(feature = "analytics")]
+pub mod server;
 mod state;
 
 pub use client::Client;

@@ -36,6 +36,7 @@ mod real_exits;
 mod real_warm;
 mod schema;
 mod secrets;
+mod serve;
 mod shells;
 mod simulate;
 mod sql;

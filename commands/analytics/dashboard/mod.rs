@@ -12,7 +12,7 @@ use claude_cli::{
     Error,
     analytics::{Bucket, DashboardQuery},
 };
-use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
+use jiff::Timestamp;
 
 use self::page::Page;
 use crate::{chart, context::Context, output::Format, report::ReportArgs};
@@ -40,14 +40,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
                        `analytics summary` and `timeseries` have csv";
         return Err(Error::Invalid(message.to_owned()).into());
     }
-    // To the minute, so that what is asked again within it is the same question.
-    let minute = TimestampRound::new().smallest(Unit::Minute).mode(RoundMode::Trunc);
-    let now = Timestamp::now().round(minute)?;
-    let range = args.report.range(now, context)?;
-    let mut query = match range.since.or(range.until) {
-        Some(_) => DashboardQuery::of(range, now.as_millisecond()),
-        None => DashboardQuery::new(now, context.tz.clone()),
-    };
+    let now = DashboardQuery::minute_of(Timestamp::now());
+    let mut query = DashboardQuery::asked(args.report.range(now, context)?, now);
     query.bucket = args.bucket;
     query.cost = args.report.cost();
     query.simulated = args.report.simulated();

@@ -4,7 +4,7 @@ mod answer;
 
 use std::cmp::Reverse;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit, tz::TimeZone};
 
 pub use self::answer::{
     DASHBOARD_SCHEMA, Dashboard, DashboardAlert, DashboardBudget, DashboardError, DashboardGroup, DashboardRange,
@@ -65,6 +65,24 @@ impl DashboardQuery {
         let now = now.as_millisecond();
         let since = calendar::midnight(&tz, now, -DAYS_BEFORE);
         Self::of(TimeRange { since: Some(since), until: None, tz }, now)
+    }
+
+    /// The time to ask at: to the minute, so that what is asked again within it
+    /// is the same question.
+    #[must_use]
+    pub fn minute_of(now: Timestamp) -> Timestamp {
+        let minute = TimestampRound::new().smallest(Unit::Minute).mode(RoundMode::Trunc);
+        now.round(minute).unwrap_or(now)
+    }
+
+    /// A range that somebody asked for, or the last seven days if both of its
+    /// ends are open.
+    #[must_use]
+    pub fn asked(range: TimeRange, now: Timestamp) -> Self {
+        match range.since.or(range.until) {
+            Some(_) => Self::of(range, now.as_millisecond()),
+            None => Self::new(now, range.tz),
+        }
     }
 
     /// A range, as it looks at `now` (UTC milliseconds).

@@ -1,0 +1,76 @@
+//! `/api/…`: the answers of the program's reports, as the same JSON.
+
+mod range;
+
+use axum::{
+    Json, Router,
+    extract::{RawQuery, State},
+    routing::get,
+};
+use serde_json::Value;
+
+use self::range::Report;
+use super::{Params, Refusal, routes::App};
+use crate::analytics::{Bucket, DashboardQuery, GroupBy, GroupOrder, Metric, SummaryQuery, TimeSeriesQuery};
+
+type Answer = Result<Json<Value>, Refusal>;
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/api/summary", get(summary))
+        .route("/api/timeseries", get(timeseries))
+        .route("/api/dashboard", get(dashboard))
+}
+
+/// The names of the orders of groups.
+const ORDERS: [(&str, GroupOrder); 6] = [
+    ("key", GroupOrder::Key),
+    ("cost", GroupOrder::Cost),
+    ("tokens", GroupOrder::Tokens),
+    ("requests", GroupOrder::Requests),
+    ("errors", GroupOrder::Errors),
+    ("last", GroupOrder::Last),
+];
+
+async fn summary(State(app): State<App>, RawQuery(query): RawQuery) -> Answer {
+    let mut params = Params::of(&query.unwrap_or_default());
+    let report = Report::read(&mut params, &app.config().tz)?;
+    let by = params.value::<GroupBy>("by")?.unwrap_or_default();
+    let query = SummaryQuery {
+        filter: range::filter(&mut params)?,
+        cost: report.cost,
+        simulated: report.simulated,
+        order: params.choice("sort", &ORDERS)?,
+        limit: params.value("limit")?,
+        ..SummaryQuery::new(report.range(None)?, by)
+    };
+    params.finish()?;
+    Ok(Json(app.reading().ask(query).await?.to_json()))
+}
+
+async fn timeseries(State(app): State<App>, RawQuery(query): RawQuery) -> Answer {
+    let mut params = Params::of(&query.unwrap_or_default());
+    let report = Report::read(&mut params, &app.config().tz)?;
+    let bucket = params.value("bucket")?.unwrap_or(Bucket::HOUR);
+    let metrics = range::list::<Metric>(&mut params, "metric")?;
+    let mut query = TimeSeriesQuery::over(report.range(None)?, report.now, bucket, metrics);
+    query.filter = range::filter(&mut params)?;
+    query.cost = report.cost;
+    query.simulated = report.simulated;
+    query.compare = params.switch("compare")?;
+    query.moving_average = params.value::<u16>("moving-average")?.map(usize::from);
+    query.anomalies = params.switch("anomalies")?;
+    params.finish()?;
+    Ok(Json(app.reading().ask(query).await?.to_json()))
+}
+
+async fn dashboard(State(app): State<App>, RawQuery(query): RawQuery) -> Answer {
+    let mut params = Params::of(&query.unwrap_or_default());
+    let report = Report::read(&mut params, &app.config().tz)?.at_the_minute();
+    let mut query = DashboardQuery::asked(report.range(None)?, report.now);
+    query.bucket = params.value("bucket")?;
+    query.cost = report.cost;
+    query.simulated = report.simulated;
+    params.finish()?;
+    Ok(Json(app.reading().ask(query).await?.to_json()))
+}
