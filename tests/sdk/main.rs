@@ -28,6 +28,7 @@ mod live;
 mod live_feed;
 mod migrations;
 mod otlp;
+mod otlp_receiver;
 mod pricing;
 mod process;
 mod recorder;
