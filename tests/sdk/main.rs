@@ -33,6 +33,7 @@ mod pricing;
 mod process;
 mod recorder;
 mod simulate;
+mod simulate_faults;
 mod statements;
 mod stream;
 mod stream_properties;
