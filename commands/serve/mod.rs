@@ -12,8 +12,10 @@ use std::{
 use anyhow::Context as _;
 use claude_cli::{
     analytics::{CacheConfig, DashboardCache, Engine},
-    live::{Hub, server::Server},
-    store::SqliteLedger,
+    live::{
+        Feed, FeedConfig, HubConfig,
+        server::{FeedViews, MetricKind, Server},
+    },
 };
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -45,14 +47,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
 async fn serve(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let mut interrupts = Interrupts::catch()?;
     let path = context.ledger_path()?;
-    // Whoever has none yet is shown an empty one.
-    drop(SqliteLedger::open(&path)?);
+    // It is made where there is none yet.
+    let feed = Feed::open(&path, context.tz.clone(), FeedConfig::default(), HubConfig::default())?;
     let cache = DashboardCache::new(CacheConfig { max_memory_mb: CACHE_MB, ..CacheConfig::default() });
     let engine = Engine::open(&path)?.with_cache(&cache);
-    let hub = Hub::default();
-    let deadlines = hub.clone();
-    tokio::spawn(async move { deadlines.enforce_deadlines().await });
-    let server = Server::bind(args.config(context)?, engine, Arc::new(hub.clone())).await?;
+    let views = Arc::new(FeedViews::new(feed.clone(), &context.tz));
+    let server = Server::bind(args.config(context)?, engine, views).await?.with_figures(move |out| {
+        let name = "claude_cli_live_computed_total";
+        out.one(name, MetricKind::Counter, "Live states that were computed.", feed.computed() as f64);
+    });
     tell(&server, args, context)?;
     let stop = CancellationToken::new();
     let watching = args.watch.then(|| watching::start(&stop, context)).transpose()?;

@@ -32,7 +32,7 @@ pub struct Limits {
     /// Streams of live states at a time; further ones are answered with 503.
     /// 2,048 by default.
     pub clients: usize,
-    /// Bytes of a request's body; a longer one is answered with 413. 8 MiB by
+    /// Bytes of a request's body; a longer one is answered with 413. 16 MiB by
     /// default.
     pub body: usize,
     /// The time for the head of a request, and that a connection may lie idle.
@@ -55,7 +55,7 @@ impl Default for Limits {
         Self {
             connections: 4096,
             clients: 2048,
-            body: 8 << 20,
+            body: 16 << 20,
             header_time: Duration::from_secs(10),
             request_time: Duration::from_secs(30),
             write_time: Duration::from_secs(30),

@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::Limits;
+use super::{Limits, Watched};
 use crate::live::{Client, CloseReason, FrameKind};
 
 /// The answer's head. A stream ends with its connection, so it needs no chunks;
@@ -41,16 +41,16 @@ const PRATTLE: usize = 64 << 10;
 /// A client, and its right to be one.
 #[derive(Debug)]
 pub(super) struct Watching {
-    pub(super) client: Client,
+    pub(super) watched: Watched,
     pub(super) place: OwnedSemaphorePermit,
 }
 
 /// Writes frames until the client leaves, or is closed.
 pub(super) async fn write(stream: TcpStream, watching: Watching, limits: Limits) {
-    let Watching { mut client, place: _place } = watching;
+    let Watching { mut watched, place: _place } = watching;
     keep_little(&stream);
     // What goes wrong is that the client is gone.
-    let _ = frames(&stream, &mut client, limits).await;
+    let _ = frames(&stream, &mut watched.client, limits).await;
 }
 
 /// A system that cannot do this keeps more.

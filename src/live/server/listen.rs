@@ -18,10 +18,10 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    MetricsText, ServerConfig,
+    MetricsText, ServerConfig, Views,
     connection::Serving,
     figures::{ServerFigures, add},
-    routes::{App, Views, router},
+    routes::{App, router},
 };
 use crate::{Error, Result, analytics::Engine};
 

@@ -130,30 +130,41 @@ fn of_ledger(out: &mut MetricsText, spent: &Summary) {
     }
 }
 
-fn of_views(out: &mut MetricsText, hub: &HubFigures) {
-    let gauge = MetricKind::Gauge;
-    out.one("claude_cli_live_clients", gauge, "Clients of live states.", hub.subscribers as f64);
-    for (name, help, value) in [
-        ("claude_cli_live_published_total", "Live states that were published.", hub.published),
-        ("claude_cli_live_updates_total", "Live states sent to clients, whole or as changes.", hub.updates),
-        ("claude_cli_live_patches_total", "Live states sent to clients as changes.", hub.patches),
-        ("claude_cli_live_alerts_total", "Alerts sent to clients.", hub.alerts),
-        (
-            "claude_cli_live_coalesced_total",
-            "Live states that a later one replaced before they were sent.",
-            hub.coalesced,
-        ),
-        ("claude_cli_live_resyncs_total", "Times that a client was sent the whole state anew.", hub.resyncs),
-        ("claude_cli_live_closed_total", "Clients that were closed because they took nothing in.", hub.closed),
-        ("claude_cli_live_sent_bytes_total", "Bytes of live states and alerts sent.", hub.bytes_sent),
-        ("claude_cli_live_full_bytes_total", "Bytes they would be if each state were sent whole.", hub.bytes_full),
-    ] {
-        out.one(name, MetricKind::Counter, help, value as f64);
+type HubFigure = fn(&HubFigures) -> u64;
+
+/// What the hub of each view did. A view that nobody looks at any more is gone
+/// after a while, and begins anew if someone comes.
+fn of_views(out: &mut MetricsText, views: &[(String, HubFigures)]) {
+    let name = "claude_cli_live_clients";
+    out.metric(name, MetricKind::Gauge, "Clients of live states.");
+    for (view, hub) in views {
+        out.sample(name, &[("view", view)], hub.subscribers as f64);
+    }
+    let counts: [(&str, &str, HubFigure); 9] = [
+        ("published", "Live states that were published.", |hub| hub.published),
+        ("updates", "Live states sent to clients, whole or as changes.", |hub| hub.updates),
+        ("patches", "Live states sent to clients as changes.", |hub| hub.patches),
+        ("alerts", "Alerts sent to clients.", |hub| hub.alerts),
+        ("coalesced", "Live states that a later one replaced before they were sent.", |hub| hub.coalesced),
+        ("resyncs", "Times that a client was sent the whole state anew.", |hub| hub.resyncs),
+        ("closed", "Clients that were closed because they took nothing in.", |hub| hub.closed),
+        ("sent_bytes", "Bytes of live states and alerts sent.", |hub| hub.bytes_sent),
+        ("full_bytes", "Bytes they would be if each state were sent whole.", |hub| hub.bytes_full),
+    ];
+    for (name, help, value) in counts {
+        let name = format!("claude_cli_live_{name}_total");
+        out.metric(&name, MetricKind::Counter, help);
+        for (view, hub) in views {
+            out.sample(&name, &[("view", view)], value(hub) as f64);
+        }
     }
     let name = "claude_cli_live_latency_seconds";
     out.metric(name, MetricKind::Summary, "From when a state or alert was published to when it was written.");
-    for (quantile, ms) in [("0.5", hub.latency.p50), ("0.95", hub.latency.p95), ("0.99", hub.latency.p99)] {
-        out.sample(name, &[("quantile", quantile)], ms.map_or(f64::NAN, |ms| ms / 1e3));
+    for (view, hub) in views {
+        for (quantile, ms) in [("0.5", hub.latency.p50), ("0.95", hub.latency.p95), ("0.99", hub.latency.p99)] {
+            let seconds = ms.map_or(f64::NAN, |ms| ms / 1e3);
+            out.sample(name, &[("view", view), ("quantile", quantile)], seconds);
+        }
     }
 }
 

@@ -27,6 +27,7 @@ mod reading;
 mod refusal;
 mod routes;
 mod token;
+mod views;
 mod wire;
 
 pub use self::{
@@ -35,8 +36,8 @@ pub use self::{
     metrics::{MetricKind, MetricsText},
     params::Params,
     refusal::Refusal,
-    routes::Views,
     token::Token,
+    views::{FeedViews, Views, Watched},
 };
 
 /// Where it listens unless told otherwise: on loopback, at the port where

@@ -2,7 +2,13 @@
 
 use std::{fmt::Display, str::FromStr};
 
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    store::{CostMode, Simulated},
+};
+
+const COSTS: [(&str, CostMode); 3] =
+    [("auto", CostMode::Auto), ("calculate", CostMode::Calculate), ("display", CostMode::Display)];
 
 /// The parameters of a request. Each is taken once; what nobody took is
 /// unknown, and refused by [`finish`](Self::finish).
@@ -81,6 +87,22 @@ impl Params {
                 Err(Error::Invalid(format!("`{name}={text}`: use {}", known.join(", "))))
             }
         }
+    }
+
+    /// `cost-mode`: which cost of a request counts.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if it is none.
+    pub fn cost(&mut self) -> Result<CostMode> {
+        Ok(self.choice("cost-mode", &COSTS)?.unwrap_or_default())
+    }
+
+    /// `include-simulated`: whether simulated requests count.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if it is neither on nor off.
+    pub fn simulated(&mut self) -> Result<Simulated> {
+        Ok(if self.switch("include-simulated")? { Simulated::Include } else { Simulated::Exclude })
     }
 
     /// Makes sure that nothing else was asked for.

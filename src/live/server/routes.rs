@@ -13,45 +13,10 @@ use axum::{
 use tokio::sync::Semaphore;
 
 use super::{
-    MetricsText, Params, Refusal, ServerConfig, api, assets::ASSETS, connection::Takeover, events::Watching,
-    figures::ServerFigures, guard::guard, health, login, metrics, reading::Reading,
+    MetricsText, Params, Refusal, ServerConfig, Views, api, assets::ASSETS, connection::Takeover,
+    events::Watching, figures::ServerFigures, guard::guard, health, login, metrics, reading::Reading,
 };
-use crate::{
-    Result,
-    analytics::Engine,
-    live::{EventId, Hub, HubFigures},
-};
-
-/// The live states that a server shows.
-pub trait Views: fmt::Debug + Send + Sync + 'static {
-    /// The hub of the view that the parameters ask for. May read the ledger.
-    /// Takes the parameters that it knows; others are refused.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) if there is no such view.
-    fn hub(&self, params: &mut Params) -> Result<Hub>;
-
-    /// What all hubs together did.
-    fn figures(&self) -> HubFigures;
-
-    /// Closes all clients of all hubs, because the server stops.
-    fn close(&self);
-}
-
-/// A hub is the one view there is.
-impl Views for Hub {
-    fn hub(&self, _: &mut Params) -> Result<Hub> {
-        Ok(self.clone())
-    }
-
-    fn figures(&self) -> HubFigures {
-        Self::figures(self)
-    }
-
-    fn close(&self) {
-        Self::close(self);
-    }
-}
+use crate::{Result, analytics::Engine, live::EventId};
 
 /// Writes figures of others into `/metrics`.
 pub(super) type WriteFigures = Box<dyn Fn(&mut MetricsText) + Send + Sync>;
@@ -161,23 +126,15 @@ async fn live(
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).or(last.as_deref());
     // An id of another server's life is none of ours: the client begins anew.
     let last = last.and_then(|id| id.parse::<EventId>().ok());
-    let views = app.views();
-    let hub = app
-        .reading()
-        .run(move |_| {
-            let hub = views.hub(&mut params)?;
-            params.finish()?;
-            Ok(hub)
-        })
-        .await?;
+    let watched = app.views.subscribe(params, last)?;
     if method != Method::GET {
         return Ok([("content-type", "text/event-stream")].into_response());
     }
-    let place = Arc::clone(&app.places).try_acquire_owned();
-    let place = place
+    let place = Arc::clone(&app.places)
+        .try_acquire_owned()
         .map_err(|_| Refusal::busy("there are too many viewers: try again in a few seconds").retry_after(5))?;
     if let Some(Extension(takeover)) = takeover {
-        takeover.to(Watching { client: hub.subscribe(last), place }).await;
+        takeover.to(Watching { watched, place }).await;
     }
     Err(Refusal::new(500, "internal", "this connection cannot be taken over"))
 }

@@ -100,9 +100,11 @@ fn figures_are_for_prometheus() {
             assert!(value.parse::<f64>().is_ok(), "{line}");
         }
     }
-    for name in
-        ["process_resident_memory_bytes ", "claude_cli_live_clients 0", "claude_cli_http_connections_total 1"]
-    {
+    for name in [
+        "process_resident_memory_bytes ",
+        "claude_cli_live_computed_total 0",
+        "claude_cli_http_connections_total 1",
+    ] {
         assert!(answer.body.contains(name), "{name}: {}", answer.body);
     }
 }

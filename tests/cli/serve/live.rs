@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::{
     harness::{Home, ends, signal},
@@ -36,6 +37,87 @@ fn a_stream_says_how_it_is_to_be_treated() {
     let head = serving.send(b"HEAD /api/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     assert_eq!(head.status, 200);
     assert_eq!(serving.get("/api/live?nonsense=1", &[]).refusal(), "bad_request");
+}
+
+/// The next event: its id, its kind and its data.
+fn event(stream: &mut impl BufRead) -> (String, String, Value) {
+    let (mut id, mut kind) = (String::new(), String::new());
+    loop {
+        let mut line = String::new();
+        assert!(stream.read_line(&mut line).unwrap() > 0, "the stream ended");
+        let line = line.trim_end();
+        if let Some(text) = line.strip_prefix("id: ") {
+            text.clone_into(&mut id);
+        } else if let Some(text) = line.strip_prefix("event: ") {
+            text.clone_into(&mut kind);
+        } else if let Some(text) = line.strip_prefix("data: ") {
+            return (id, kind, serde_json::from_str(text).unwrap());
+        }
+    }
+}
+
+fn apply(state: &mut Value, kind: &str, data: Value) {
+    match kind {
+        "snapshot" => *state = data,
+        "patch" => json_patch::patch(state, &serde_json::from_value::<json_patch::Patch>(data).unwrap()).unwrap(),
+        other => panic!("{other}: {data}"),
+    }
+}
+
+/// Reads on until the state says that so many requests were made.
+fn until_requests(stream: &mut impl BufRead, state: &mut Value, n: u64) -> String {
+    loop {
+        let (id, kind, data) = event(stream);
+        apply(state, &kind, data);
+        if state["totals"]["requests"] == n {
+            return id;
+        }
+    }
+}
+
+fn query(home: &Home) {
+    assert_eq!(home.run(["query", "--backend", "simulated", "hello"]).code, Some(0));
+}
+
+#[test]
+fn what_another_process_commits_is_seen_and_no_gap_is_left() {
+    let home = Home::new();
+    let serving = Serving::start(&home, []);
+    let path = "/api/live?range=today&tz=UTC&include-simulated";
+    let mut state = Value::Null;
+    let mut stream = ask(&serving, path);
+    until_requests(&mut stream, &mut state, 0);
+    query(&home);
+    let id = until_requests(&mut stream, &mut state, 1);
+    drop(stream);
+    // What comes back is told only what it missed, by the header or by a parameter.
+    let mut back: Vec<_> = [
+        (format!("{path}&last_event_id={id}"), String::new()),
+        (path.to_owned(), format!("Last-Event-ID: {id}\r\n")),
+    ]
+    .into_iter()
+    .map(|(path, header)| {
+        let mut stream = serving.connect();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{header}\r\n", serving.addr);
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut stream = BufReader::new(stream);
+        assert_eq!(Answer::read_head(&mut stream).0, 200);
+        stream
+    })
+    .collect();
+    query(&home);
+    for stream in &mut back {
+        let (next, kind, data) = event(stream);
+        assert_ne!(next, id, "{kind}: {data}");
+        let mut state = state.clone();
+        apply(&mut state, &kind, data);
+        if state["totals"]["requests"] != 2 {
+            until_requests(stream, &mut state, 2);
+        }
+    }
+    // What was never sent here begins anew.
+    let mut stream = ask(&serving, &format!("{path}&last_event_id=1-2-3"));
+    assert_eq!(event(&mut stream).1, "snapshot");
 }
 
 #[test]

@@ -21,9 +21,6 @@ pub(super) struct Report {
     pub(super) simulated: Simulated,
 }
 
-const COSTS: [(&str, CostMode); 3] =
-    [("auto", CostMode::Auto), ("calculate", CostMode::Calculate), ("display", CostMode::Display)];
-
 impl Report {
     pub(super) fn read(params: &mut Params, tz: &TimeZone) -> Result<Self> {
         Ok(Self {
@@ -31,8 +28,8 @@ impl Report {
             until: params.text("until")?,
             tz: params.text("tz")?.map_or_else(|| Ok(tz.clone()), |name| parse_zone(&name))?,
             now: Timestamp::now(),
-            cost: params.choice("cost-mode", &COSTS)?.unwrap_or_default(),
-            simulated: if params.switch("include-simulated")? { Simulated::Include } else { Simulated::Exclude },
+            cost: params.cost()?,
+            simulated: params.simulated()?,
         })
     }
 
