@@ -202,10 +202,16 @@ pub(crate) fn examples(command: &str) -> &'static [Entry] {
             ),
             ("curl -s '127.0.0.1:4318/api/summary?by=model&since=7d'", "What `analytics summary` says, as JSON."),
         ],
-        "simulate" => &[(
-            "claude-cli simulate --echo --log requests.jsonl",
-            "Prints the address to put into ANTHROPIC_BASE_URL, and answers with what it was asked.",
-        )],
+        "simulate" => &[
+            (
+                "claude-cli simulate --echo --log requests.jsonl",
+                "Prints the address to put into ANTHROPIC_BASE_URL, and answers with what it was asked.",
+            ),
+            (
+                "claude-cli simulate --profile slow.toml --faults overloaded=0.01,cut=0.01 --stall 30s:1.4s",
+                "An API on a bad day: drawn times, errors, and a pause of 1.4 s every 30 s.",
+            ),
+        ],
         "config" => &[
             ("claude-cli config set model sonnet", "The default of --model."),
             ("claude-cli config prices opus", "What the opus models cost."),

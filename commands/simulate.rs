@@ -3,13 +3,15 @@
 use std::{
     io::{Write, stdout},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
 
 use anyhow::Context as _;
-use claude_cli::simulate::{Config, ErrorPlan, Reply, Server, Stall, ToolCall};
+use claude_cli::simulate::{
+    Config, ErrorPlan, FaultMix, Profile, RateLimits, Reply, Server, Stall, Standstill, ToolCall,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{context::Context, duration::parse as duration};
@@ -65,9 +67,24 @@ pub(crate) struct Args {
     /// Pause after so many pieces
     #[arg(long, value_name = "N", requires = "stall")]
     stall_after: Option<usize>,
-    /// The length of that pause
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    stall: Option<Duration>,
+    /// The length of that pause; 30s:1.4s lets the whole server stand still for 1.4 s every 30 s, @30s:1.4s once
+    #[arg(long, value_name = "TIME|EVERY:TIME|@AFTER:TIME", value_parser = parse_pause)]
+    stall: Option<Pause>,
+    /// Draw times and lengths from the distributions in this file (TOML or JSON)
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
+    /// Let a share of the requests go wrong: overloaded=0.01,500=0.02,cut=0.005,error-event=0.005
+    #[arg(long, value_name = "FAULT=SHARE,…")]
+    faults: Option<FaultMix>,
+    /// Allow so many requests a minute, and say so in headers as the API does
+    #[arg(long, value_name = "N")]
+    limit_requests: Option<u64>,
+    /// Allow so many input tokens a minute
+    #[arg(long, value_name = "N")]
+    limit_input_tokens: Option<u64>,
+    /// Allow so many output tokens a minute
+    #[arg(long, value_name = "N")]
+    limit_output_tokens: Option<u64>,
     /// Break the connection after so many pieces
     #[arg(long, value_name = "N")]
     cut_after: Option<usize>,
@@ -92,6 +109,9 @@ pub(crate) struct Args {
     /// Put the messages sent into that log; keys are never in it
     #[arg(long, requires = "log")]
     log_bodies: bool,
+    /// Put the time of every piece into that log
+    #[arg(long, requires = "log")]
+    log_tokens: bool,
     /// Go on when the process that started it ends
     #[arg(long)]
     outlive_parent: bool,
@@ -103,8 +123,41 @@ fn parse_tool(text: &str) -> Result<ToolCall, String> {
     Ok(ToolCall { name: name.to_owned(), input })
 }
 
+/// A pause in each answer, or of the whole server.
+#[derive(Clone, Copy, Debug)]
+enum Pause {
+    Answer(Duration),
+    Server(Standstill),
+}
+
+fn parse_pause(text: &str) -> Result<Pause, String> {
+    let Some((when, length)) = text.split_once(':') else { return duration(text).map(Pause::Answer) };
+    let (after, every) = match when.strip_prefix('@') {
+        Some(after) => (duration(after)?, None),
+        None => (duration(when)?, Some(duration(when)?)),
+    };
+    let length = duration(length)?;
+    if every.is_some_and(|every| every <= length) {
+        return Err("the server would never move: the pause is as long as the time between two".to_owned());
+    }
+    Ok(Pause::Server(Standstill { after, every, duration: length }))
+}
+
+/// Reads a latency profile; it is TOML unless the file's name ends in `.json`.
+fn read_profile(path: &Path) -> anyhow::Result<Profile> {
+    let shown = path.display();
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read the latency profile {shown}"))?;
+    if path.extension().is_some_and(|extension| extension == "json") {
+        return Profile::from_json(&text).with_context(|| shown.to_string());
+    }
+    let profile: Profile = toml_edit::de::from_str(&text)
+        .map_err(|e| claude_cli::Error::Invalid(format!("{shown}: {}", e.to_string().trim_end())))?;
+    profile.checked().with_context(|| shown.to_string())
+}
+
 impl Args {
-    fn config(self) -> Config {
+    fn config(self) -> anyhow::Result<Config> {
         let default = Config::default();
         let error = self.error_status.map(|status| ErrorPlan {
             status,
@@ -112,7 +165,8 @@ impl Args {
             first: self.error_first.unwrap_or(0),
             retry_after: self.retry_after,
         });
-        Config {
+        let profile = self.profile.as_deref().map(read_profile).transpose()?;
+        Ok(Config {
             reply: if self.echo { Reply::Echo } else { self.reply.map_or(default.reply, Reply::Text) },
             ttft: self.ttft,
             token_interval: self.token_interval,
@@ -121,7 +175,21 @@ impl Args {
             tools: self.tools,
             subagent: self.subagent,
             error,
-            stall: self.stall.map(|duration| Stall { after: self.stall_after.unwrap_or(0), duration }),
+            stall: match self.stall {
+                Some(Pause::Answer(duration)) => Some(Stall { after: self.stall_after.unwrap_or(0), duration }),
+                _ => None,
+            },
+            standstill: match self.stall {
+                Some(Pause::Server(standstill)) => Some(standstill),
+                _ => None,
+            },
+            profile,
+            limits: RateLimits {
+                requests: self.limit_requests,
+                input_tokens: self.limit_input_tokens,
+                output_tokens: self.limit_output_tokens,
+            },
+            faults: self.faults.unwrap_or_default(),
             cut_after: self.cut_after,
             input_tokens: self.input_tokens,
             cache_read_tokens: self.cache_read,
@@ -130,21 +198,32 @@ impl Args {
             seed: self.seed,
             log: self.log,
             log_bodies: self.log_bodies,
-        }
+            log_tokens: self.log_tokens,
+        })
     }
 }
 
 pub(crate) fn run(args: Args, _context: &Context) -> anyhow::Result<ExitCode> {
+    allow_many_files();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(serve(args))
+}
+
+/// Every client takes a file descriptor, and the usual limit is 1,024 of them.
+pub(crate) fn allow_many_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // If it may not be raised, connections fail and are reported as they do.
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let mut interrupts = signal(SignalKind::interrupt()).context("cannot catch SIGINT")?;
     let mut terminations = signal(SignalKind::terminate()).context("cannot catch SIGTERM")?;
     let (listen, outlive_parent) = (args.listen, args.outlive_parent);
-    let server = Server::start(args.config(), listen).await?;
+    let server = Server::start(args.config()?, listen).await?;
     writeln!(stdout(), "{}", server.url()).and_then(|()| stdout().flush()).context("cannot print the address")?;
     tokio::select! {
         _ = interrupts.recv() => {}

@@ -1,32 +1,21 @@
-//! An answer as the API's events, made one at a time as they are sent.
-
-use std::{collections::VecDeque, time::Duration};
+//! An answer to one request.
 
 use serde_json::{Value, json};
 
-use super::{Config, conversation::Block};
+use super::{Config, conversation::Block, steps::Steps};
 
 /// About this many characters are a token.
-const CHARS_PER_TOKEN: u64 = 4;
-
-/// A step of an answer: wait, then send.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Step {
-    pub(super) wait: Duration,
-    pub(super) event: Value,
-    /// A piece of content, as opposed to what frames it.
-    pub(super) content: bool,
-}
+pub(super) const CHARS_PER_TOKEN: u64 = 4;
 
 /// An answer to one request.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
     pub(super) message_id: String,
-    model: String,
+    pub(super) model: String,
     usage: Value,
     pub(super) input_tokens: u64,
     pub(super) output_tokens: u64,
-    blocks: Vec<Block>,
+    pub(super) blocks: Vec<Block>,
     ids: Vec<String>,
     /// It had more to say than it was allowed to.
     cut: bool,
@@ -81,7 +70,7 @@ impl Answer {
         }
     }
 
-    fn stop_reason(&self) -> &'static str {
+    pub(super) fn stop_reason(&self) -> &'static str {
         if self.cut {
             return "max_tokens";
         }
@@ -89,7 +78,7 @@ impl Answer {
         if calls { "tool_use" } else { "end_turn" }
     }
 
-    fn usage(&self, output_tokens: u64) -> Value {
+    pub(super) fn usage(&self, output_tokens: u64) -> Value {
         let mut usage = self.usage.clone();
         usage["output_tokens"] = output_tokens.into();
         usage
@@ -105,7 +94,7 @@ impl Answer {
         })
     }
 
-    fn block(&self, index: usize, empty: bool) -> Value {
+    pub(super) fn block(&self, index: usize, empty: bool) -> Value {
         let keep = |text: &str| if empty { String::new() } else { text.to_owned() };
         match &self.blocks[index] {
             Block::Thinking(text) => json!({ "type": "thinking", "thinking": keep(text), "signature": "" }),
@@ -117,97 +106,13 @@ impl Answer {
         }
     }
 
-    /// The steps of the answer when it is streamed.
-    pub(super) fn steps(self, config: &Config) -> Steps {
-        let mut ready = VecDeque::new();
-        let start = json!({
-            "type": "message_start",
-            "message": {
-                "id": self.message_id, "type": "message", "role": "assistant", "model": self.model,
-                "content": [], "stop_reason": null, "stop_sequence": null, "usage": self.usage(1),
-            },
-        });
-        ready.push_back(start);
-        ready.push_back(json!({ "type": "ping" }));
-        Steps {
-            answer: self,
-            chunk: config.chunk_chars.max(1),
-            ttft: config.ttft,
-            interval: config.token_interval,
-            stall: config.stall,
-            ready,
-            block: 0,
-            at: 0,
-            inside: false,
-            sent: 0,
-            done: false,
-        }
+    /// The steps of the answer when it is streamed, with times of this draw.
+    pub(super) fn steps(self, config: &Config, random: fastrand::Rng) -> Steps {
+        Steps::new(self, config, random)
     }
-}
 
-/// Makes an answer's events as they are asked for.
-#[derive(Debug)]
-pub(super) struct Steps {
-    answer: Answer,
-    chunk: usize,
-    ttft: Duration,
-    interval: Duration,
-    stall: Option<super::Stall>,
-    /// Events that are sent without waiting.
-    ready: VecDeque<Value>,
-    block: usize,
-    /// Byte position within the block's content.
-    at: usize,
-    inside: bool,
-    /// Pieces sent so far.
-    sent: usize,
-    done: bool,
-}
-
-impl Iterator for Steps {
-    type Item = Step;
-
-    fn next(&mut self) -> Option<Step> {
-        if let Some(event) = self.ready.pop_front() {
-            return Some(Step { wait: Duration::ZERO, event, content: false });
-        }
-        if self.done {
-            return None;
-        }
-        let Some(block) = self.answer.blocks.get(self.block) else {
-            self.done = true;
-            let usage = json!({ "output_tokens": self.answer.output_tokens });
-            self.ready.push_back(json!({ "type": "message_stop" }));
-            let delta = json!({ "stop_reason": self.answer.stop_reason(), "stop_sequence": null });
-            let event = json!({ "type": "message_delta", "delta": delta, "usage": usage });
-            return Some(Step { wait: Duration::ZERO, event, content: false });
-        };
-        let index = self.block;
-        if !self.inside {
-            self.inside = true;
-            let event = json!({
-                "type": "content_block_start", "index": index, "content_block": self.answer.block(index, true),
-            });
-            return Some(Step { wait: Duration::ZERO, event, content: false });
-        }
-        let rest = &block.content()[self.at..];
-        if rest.is_empty() {
-            (self.block, self.at, self.inside) = (index + 1, 0, false);
-            let event = json!({ "type": "content_block_stop", "index": index });
-            return Some(Step { wait: Duration::ZERO, event, content: false });
-        }
-        let end = rest.char_indices().nth(self.chunk).map_or(rest.len(), |(at, _)| at);
-        let piece = &rest[..end];
-        let delta = match block {
-            Block::Thinking(_) => json!({ "type": "thinking_delta", "thinking": piece }),
-            Block::Text(_) => json!({ "type": "text_delta", "text": piece }),
-            Block::ToolUse { .. } => json!({ "type": "input_json_delta", "partial_json": piece }),
-        };
-        let event = json!({ "type": "content_block_delta", "index": index, "delta": delta });
-        let mut wait = if self.sent == 0 { self.ttft } else { self.interval };
-        wait += self.stall.filter(|stall| stall.after == self.sent).map_or(Duration::ZERO, |stall| stall.duration);
-        self.at += end;
-        self.sent += 1;
-        Some(Step { wait, event, content: true })
+    /// How many pieces of so many characters it is streamed in.
+    pub(super) fn pieces(&self, chunk: usize) -> usize {
+        self.blocks.iter().map(|block| block.content().chars().count().div_ceil(chunk)).sum()
     }
 }

@@ -4,6 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use serde_json::Value;
 
+use super::{FaultMix, Profile, RateLimits, Standstill};
+
 /// What the server says, how fast, and what goes wrong.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -25,6 +27,15 @@ pub struct Config {
     pub error: Option<ErrorPlan>,
     /// A pause in the middle of the answer.
     pub stall: Option<Stall>,
+    /// Distributions of times and lengths, in place of `ttft`, `token_interval`,
+    /// `thinking` and the length of `reply`.
+    pub profile: Option<Profile>,
+    /// When the whole server stands still.
+    pub standstill: Option<Standstill>,
+    /// What is allowed in a minute.
+    pub limits: RateLimits,
+    /// What goes wrong with which share of the requests.
+    pub faults: FaultMix,
     /// Break the connection after so many pieces.
     pub cut_after: Option<usize>,
     /// Reported input tokens. Default: a quarter of the characters sent.
@@ -42,6 +53,8 @@ pub struct Config {
     pub log: Option<PathBuf>,
     /// Whether that log holds prompts. Keys are never in it.
     pub log_bodies: bool,
+    /// Whether it holds the time of every piece.
+    pub log_tokens: bool,
 }
 
 impl Default for Config {
@@ -58,6 +71,10 @@ impl Default for Config {
             subagent: None,
             error: None,
             stall: None,
+            profile: None,
+            standstill: None,
+            limits: RateLimits::default(),
+            faults: FaultMix::default(),
             cut_after: None,
             input_tokens: None,
             cache_read_tokens: 0,
@@ -66,6 +83,7 @@ impl Default for Config {
             seed: None,
             log: None,
             log_bodies: false,
+            log_tokens: false,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Config, Reply};
+use super::{Config, Reply, answer::CHARS_PER_TOKEN};
 
 /// One content block of an answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +28,7 @@ impl Block {
 }
 
 /// The blocks of the answer to a request.
-pub(super) fn blocks(config: &Config, request: &Value) -> Vec<Block> {
+pub(super) fn blocks(config: &Config, request: &Value, random: &mut fastrand::Rng) -> Vec<Block> {
     let mut blocks = Vec::new();
     if let Some(answer) = forced_call(config, request) {
         blocks.push(answer);
@@ -38,12 +38,29 @@ pub(super) fn blocks(config: &Config, request: &Value) -> Vec<Block> {
         blocks.push(call);
         return blocks;
     }
-    blocks.extend(config.thinking.clone().map(Block::Thinking));
-    blocks.push(Block::Text(match &config.reply {
+    let profile = config.profile.as_ref();
+    let thinking = match profile.and_then(|profile| profile.thinking_tokens.as_ref()) {
+        Some(tokens) => Some(repeated(FILLER, tokens.draw_count(random))).filter(|text| !text.is_empty()),
+        None => config.thinking.clone(),
+    };
+    blocks.extend(thinking.map(Block::Thinking));
+    let text = match &config.reply {
         Reply::Text(text) => text.clone(),
         Reply::Echo => last_user_text(request),
+    };
+    blocks.push(Block::Text(match profile.and_then(|profile| profile.output_tokens.as_ref()) {
+        Some(tokens) => repeated(if text.is_empty() { FILLER } else { &text }, tokens.draw_count(random).max(1)),
+        None => text,
     }));
     blocks
+}
+
+/// What is thought where only the length matters.
+const FILLER: &str = "one two three and four five six and so on, and then ";
+
+/// A text over and over, until it is so many tokens long.
+fn repeated(text: &str, tokens: usize) -> String {
+    text.chars().cycle().take(tokens * CHARS_PER_TOKEN as usize).collect()
 }
 
 /// The reply as the input of a tool that the client demands to be called.

@@ -30,8 +30,18 @@ pub(super) struct Entry {
     pub(super) output_tokens: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) first_token_ms: Option<f64>,
+    /// The first piece that is no thinking.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) first_text_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) last_token_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) end_ms: Option<f64>,
+    /// Pieces of content that were sent.
+    pub(super) pieces: usize,
+    /// When each of them was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) token_ms: Vec<f64>,
     /// Whether the client was sent all of it.
     pub(super) complete: bool,
     #[serde(skip_serializing_if = "Option::is_none")]

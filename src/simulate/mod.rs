@@ -17,20 +17,40 @@ mod config;
 mod conversation;
 #[cfg(feature = "server")]
 mod errors;
+#[cfg(feature = "server")]
+mod faults;
 #[cfg(feature = "analytics")]
 mod history;
 #[cfg(feature = "server")]
+mod limits;
+#[cfg(feature = "server")]
 mod log;
+#[cfg(feature = "server")]
+mod profile;
 #[cfg(feature = "analytics")]
 mod requests;
 #[cfg(feature = "server")]
+mod sending;
+#[cfg(feature = "server")]
 mod server;
+#[cfg(feature = "server")]
+mod standstill;
+#[cfg(feature = "server")]
+mod steps;
 
 #[cfg(feature = "server")]
 pub use config::{Config, ErrorPlan, Reply, Stall, ToolCall};
+#[cfg(feature = "server")]
+pub use faults::{Fault, FaultMix};
 #[cfg(feature = "analytics")]
 pub use history::{Expected, History, Totals};
+#[cfg(feature = "server")]
+pub use limits::RateLimits;
+#[cfg(feature = "server")]
+pub use profile::{Distribution, Profile};
 #[cfg(feature = "analytics")]
 pub use requests::Requests;
 #[cfg(feature = "server")]
 pub use server::Server;
+#[cfg(feature = "server")]
+pub use standstill::Standstill;

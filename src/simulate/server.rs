@@ -13,7 +13,7 @@ use axum::{
     Json, Router,
     body::{Body, Bytes},
     extract::{DefaultBodyLimit, State},
-    http::{HeaderValue, Method, Uri, header},
+    http::{HeaderMap, HeaderValue, Method, Uri, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -22,16 +22,20 @@ use tokio::{net::TcpListener, task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Config,
-    answer::{Answer, Steps, tokens},
+    Config, Fault,
+    answer::{Answer, tokens},
     conversation,
     errors::{message_of, refuse},
+    limits::Limiter,
     log::{Entry, Log},
+    sending::{Break, Sending},
 };
 use crate::{Error, Result};
 
 /// The largest request taken, as the API's own limit is 32 MB.
 const BODY_LIMIT: usize = 64 << 20;
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 4096;
 
 /// A running server. Dropping it stops it.
 #[derive(Debug)]
@@ -43,11 +47,15 @@ pub struct Server {
 }
 
 #[derive(Debug)]
-struct Shared {
-    config: Config,
+pub(super) struct Shared {
+    pub(super) config: Config,
+    started: Instant,
     requests: AtomicU64,
     random: Mutex<fastrand::Rng>,
-    log: Log,
+    /// What each request's own draws are begun with.
+    seed: u64,
+    limiter: Limiter,
+    pub(super) log: Log,
 }
 
 impl Server {
@@ -60,11 +68,13 @@ impl Server {
         if !addr.ip().is_loopback() {
             return Err(Error::Invalid(format!("the simulator listens on loopback only, not on {addr}")));
         }
-        let listener =
-            TcpListener::bind(addr).await.map_err(|e| Error::io(format!("cannot listen on {addr}"), e))?;
+        let listener = listen(addr).map_err(|e| Error::io(format!("cannot listen on {addr}"), e))?;
         let addr = listener.local_addr().map_err(|e| Error::io("cannot read the address", e))?;
         let shared = Arc::new(Shared {
+            started: Instant::now(),
             requests: AtomicU64::new(0),
+            seed: config.seed.unwrap_or_else(|| fastrand::u64(..)),
+            limiter: Limiter::new(config.limits),
             random: Mutex::new(config.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)),
             log: Log::open(config.log.as_deref())?,
             config,
@@ -125,7 +135,28 @@ impl Drop for Server {
     }
 }
 
+/// Listens with room for thousands of clients that come at once.
+fn listen(addr: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
+}
+
 impl Shared {
+    /// When the standstill of this moment ends, if there is one.
+    pub(super) fn stands_still_until(&self, now: Instant) -> Option<Instant> {
+        let ends = self.config.standstill?.ends(now.saturating_duration_since(self.started))?;
+        Some(self.started + ends)
+    }
+
+    /// Waits for the end of a standstill.
+    async fn standstill(&self) {
+        while let Some(until) = self.stands_still_until(Instant::now()) {
+            tokio::time::sleep_until(until.into()).await;
+        }
+    }
+
     fn id(&self, prefix: &str) -> String {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
         let letters: String = std::iter::repeat_with(|| random.alphanumeric()).take(22).collect();
@@ -150,7 +181,8 @@ impl Shared {
     }
 }
 
-async fn health() -> &'static str {
+async fn health(State(shared): State<Arc<Shared>>) -> &'static str {
+    shared.standstill().await;
     "ok"
 }
 
@@ -162,6 +194,7 @@ async fn unknown(State(shared): State<Arc<Shared>>, method: Method, uri: Uri) ->
 }
 
 async fn count_tokens(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, body: Bytes) -> Response {
+    shared.standstill().await;
     let mut entry = shared.entry(&method, &uri);
     let Ok(request) = serde_json::from_slice::<Value>(&body) else {
         entry.status = 400;
@@ -198,24 +231,30 @@ async fn messages(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, b
         shared.log.write(&entry);
         return refuse(400, problem, &entry.request_id);
     }
-    if let Some(plan) = shared.refuses(entry.n) {
-        entry.status = plan.status;
-        shared.log.write(&entry);
-        let mut response = refuse(plan.status, message_of(plan.status), &entry.request_id);
-        if let Some(after) = plan.retry_after {
-            let headers = response.headers_mut();
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs()));
-            headers
-                .insert("retry-after-ms", HeaderValue::from(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)));
-        }
-        return response;
+    shared.standstill().await;
+    let mut random = fastrand::Rng::with_seed(shared.seed ^ entry.n.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let fault = if shared.config.faults.is_empty() { None } else { shared.config.faults.of(random.f64()) };
+    let planned = shared.refuses(entry.n).map(|plan| (plan.status, plan.retry_after));
+    let refused = planned.or(match fault {
+        Some(Fault::Status(status)) => Some((status, None)),
+        _ => None,
+    });
+    if let Some((status, retry_after)) = refused {
+        return refusal(&shared, entry, status, retry_after);
     }
     let model = request["model"].as_str().unwrap_or_default();
-    let blocks = conversation::blocks(&shared.config, &request);
+    let blocks = conversation::blocks(&shared.config, &request, &mut random);
     let chars = conversation::prompt_chars(&request);
     let answer = Answer::new(&shared.config, model, chars, blocks, request["max_tokens"].as_u64(), |prefix| {
         shared.id(prefix)
     });
+    let mut headers = HeaderMap::new();
+    if let Err(wait) = shared.limiter.take(answer.input_tokens, answer.output_tokens, &mut headers) {
+        let seconds = std::time::Duration::from_secs(wait.as_secs_f64().ceil() as u64);
+        let mut response = refusal(&shared, entry, 429, Some(seconds));
+        response.headers_mut().extend(headers);
+        return response;
+    }
     entry.status = 200;
     entry.model = Some(model.to_owned());
     entry.message_id = Some(answer.message_id.clone());
@@ -223,21 +262,42 @@ async fn messages(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, b
     entry.output_tokens = answer.output_tokens;
     entry.stream = request["stream"] == true;
     let request_id = entry.request_id.clone();
-    if entry.stream {
-        let steps = answer.steps(&shared.config);
-        let sending = Sending { shared, steps, entry, started, pieces: 0 };
-        let body = Body::from_stream(futures_util::stream::unfold(sending, Sending::next));
-        let mut response = Response::new(body);
+    let mut response = if entry.stream {
+        let middle =
+            |random: &mut fastrand::Rng| random.usize(..answer.pieces(shared.config.chunk_chars.max(1)).max(1));
+        let broken = match fault {
+            Some(Fault::Cut) => Some((middle(&mut random), Break::Cut)),
+            Some(Fault::ErrorEvent) => Some((middle(&mut random), Break::ErrorEvent)),
+            _ => shared.config.cut_after.map(|after| (after, Break::Cut)),
+        };
+        let steps = answer.steps(&shared.config, random);
+        let mut response = Response::new(Body::from_stream(Sending::new(shared, steps, entry, started, broken)));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        return with_id(response, &request_id);
-    }
-    let steps: std::time::Duration = answer.clone().steps(&shared.config).map(|step| step.wait).sum();
-    sleep(steps).await;
-    entry.complete = true;
-    entry.end_ms = Some(started.elapsed().as_secs_f64() * 1e3);
+        response
+    } else {
+        sleep(answer.clone().steps(&shared.config, random).map(|step| step.wait).sum()).await;
+        shared.standstill().await;
+        entry.complete = true;
+        entry.end_ms = Some(started.elapsed().as_secs_f64() * 1e3);
+        shared.log.write(&entry);
+        Json(answer.message()).into_response()
+    };
+    response.headers_mut().extend(headers);
+    with_id(response, &request_id)
+}
+
+/// Refuses a request, and notes that.
+fn refusal(shared: &Shared, mut entry: Entry, status: u16, retry_after: Option<std::time::Duration>) -> Response {
+    entry.status = status;
     shared.log.write(&entry);
-    with_id(Json(answer.message()).into_response(), &request_id)
+    let mut response = refuse(status, message_of(status), &entry.request_id);
+    if let Some(after) = retry_after {
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs()));
+        headers.insert("retry-after-ms", HeaderValue::from(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)));
+    }
+    response
 }
 
 fn with_id(mut response: Response, request_id: &str) -> Response {
@@ -245,51 +305,4 @@ fn with_id(mut response: Response, request_id: &str) -> Response {
         response.headers_mut().insert("request-id", id);
     }
     response
-}
-
-/// A streamed answer on its way. Its log line is written when it ends, however
-/// it ends.
-struct Sending {
-    shared: Arc<Shared>,
-    steps: Steps,
-    entry: Entry,
-    started: Instant,
-    pieces: usize,
-}
-
-/// The connection breaks: hyper closes it without the end that HTTP promises.
-#[derive(Debug, thiserror::Error)]
-#[error("the simulator was told to break the connection")]
-struct Cut;
-
-impl Sending {
-    async fn next(mut self) -> Option<(Result<Bytes, Cut>, Self)> {
-        let Some(step) = self.steps.next() else {
-            self.entry.complete = true;
-            return None;
-        };
-        if step.content && self.shared.config.cut_after == Some(self.pieces) {
-            // What was sent so far must leave before the connection breaks.
-            sleep(std::time::Duration::from_millis(20)).await;
-            return Some((Err(Cut), self));
-        }
-        if !step.wait.is_zero() {
-            sleep(step.wait).await;
-        }
-        if step.content {
-            self.pieces += 1;
-            let elapsed = self.started.elapsed().as_secs_f64() * 1e3;
-            self.entry.first_token_ms.get_or_insert(elapsed);
-        }
-        let kind = step.event["type"].as_str().unwrap_or_default();
-        let message = format!("event: {kind}\ndata: {}\n\n", step.event);
-        Some((Ok(message.into()), self))
-    }
-}
-
-impl Drop for Sending {
-    fn drop(&mut self) {
-        self.entry.end_ms = Some(self.started.elapsed().as_secs_f64() * 1e3);
-        self.shared.log.write(&self.entry);
-    }
 }

@@ -48,3 +48,37 @@ fn it_ends_on_a_signal() {
         assert_eq!(ends(&mut child), Some(0));
     }
 }
+
+#[test]
+fn a_profile_is_read_from_a_file_and_a_wrong_one_is_named() {
+    let home = Home::new();
+    let toml = "[output_tokens]\ndistribution = \"constant\"\nvalue = 9\n[first_token]\ndistribution = \"constant\"\nvalue = 0\n";
+    let json = r#"{"output_tokens":{"distribution":"constant","value":9}}"#;
+    for (name, text) in [("profile.toml", toml), ("profile.json", json)] {
+        let file = home.write(name, text);
+        let simulator = Simulator::start(&home, ["--profile", file.to_str().unwrap(), "--token-interval", "0"]);
+        let done = done(&mut home.api(&simulator.url, ["query", "-o", "json", "ping"]));
+        let run: serde_json::Value = serde_json::from_str(&done.out).unwrap();
+        assert_eq!(run["usage"]["output_tokens"], 9, "{done:?}");
+    }
+    for (name, text, says) in [
+        ("a.toml", "[first_token]\ndistribution = \"normal\"\nmean = 1\n", "missing field `sd`"),
+        ("b.toml", "[first_token]\ndistribution = \"constant\"\nvalue = -1\n", "first_token: -1"),
+        ("c.json", "{", "latency profile"),
+    ] {
+        let file = home.write(name, text);
+        let refused = done(&mut home.cli(["simulate", "--profile", file.to_str().unwrap()]));
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert!(refused.err.contains(says) && refused.err.contains(name), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_pause_that_never_ends_is_refused() {
+    let home = Home::new();
+    for (text, says) in [("1s:2s", "never move"), ("1s:x", "`x` is no unit"), ("1w", "`w` is no unit")] {
+        let refused = done(&mut home.cli(["simulate", "--stall", text]));
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert!(refused.err.contains(says), "{refused:?}");
+    }
+}

@@ -104,6 +104,38 @@ fn a_failed_attempt_is_an_error_without_tokens() {
 }
 
 #[test]
+fn an_event_without_a_request_id_is_known_by_its_session_sequence_and_time() {
+    let told = |changes: &[(usize, Value)]| {
+        let mut record = event("api_error", &[("status_code", text("529"))]);
+        for (at, value) in changes {
+            record["attributes"][*at]["value"] = value.clone();
+        }
+        record
+    };
+    // The sequence begins anew when a session is resumed.
+    let later = (2, text("2026-11-24T11:00:00Z"));
+    let records = [told(&[]), told(&[later]), told(&[(3, json!({ "intValue": 8 }))]), told(&[(0, text("s2"))])];
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = SqliteLedger::open(&folder.path().join("ledger.db")).unwrap();
+    for _ in 0..2 {
+        ledger.append(&Batch { witnesses: read(&records).witnesses, ..Batch::default() }).unwrap();
+    }
+    let mut rows = 0;
+    ledger.requests(&RowQuery::default(), &mut |_| rows += 1).unwrap();
+    assert_eq!(rows, 4);
+}
+
+#[test]
+fn what_people_say_of_themselves_are_tags() {
+    let mut sent = body(&[request(&[("query_source", text("agent:builtin:general-purpose"))])]);
+    let said = [("department", "eng"), ("team.id", "core"), ("os.type", "linux"), ("host.name", "box")];
+    sent["resourceLogs"][0]["resource"]["attributes"] = attributes(&said.map(|(key, value)| (key, text(value))));
+    let w = &read_logs(sent.to_string().as_bytes(), Encoding::Json).unwrap().witnesses[0];
+    assert_eq!(w.tags, ["department=eng".to_owned(), "team.id=core".to_owned()].into());
+    assert_eq!((w.host.as_deref(), w.agent.as_deref()), (Some("box"), Some("subagent")));
+}
+
+#[test]
 fn what_a_request_cannot_do_without_is_missed() {
     let no_model = event("api_request", &[("request_id", text("req_1"))]);
     let no_count = event("api_request", &[("model", text("m")), ("input_tokens", text("many"))]);
@@ -112,8 +144,11 @@ fn what_a_request_cannot_do_without_is_missed() {
     no_time["attributes"][2]["value"] = text("yesterday");
     let logs = read(&[no_model, no_count, no_time]);
     assert_eq!((logs.witnesses.len(), logs.rejected), (0, 3));
-    for (problem, words) in logs.problems.iter().zip(["names no model", "`many`: no count", "tells no time"]) {
-        assert!(problem.contains(words), "{problem}");
+    let wanted = ["record 1: an event", "record 2: the `input_tokens`", "record 3: an event"];
+    for (problem, (place, words)) in
+        logs.problems.iter().zip(wanted.iter().zip(["names no model", "`many`: no count", "tells no time"]))
+    {
+        assert!(problem.starts_with(place) && problem.contains(words), "{problem}");
     }
 }
 

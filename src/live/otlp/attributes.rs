@@ -1,6 +1,6 @@
 //! The attributes of an event: numbers come as numbers or as texts.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 
@@ -9,6 +9,27 @@ use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 pub(super) struct Attributes<'a> {
     all: &'a [KeyValue],
 }
+
+/// What a sender says of itself by OpenTelemetry's own conventions, or by what
+/// stands in a column of its own: no tags.
+const NO_TAGS: [&str; 13] = [
+    "app.",
+    "container.",
+    "device.",
+    "host.",
+    "k8s.",
+    "os.",
+    "process.",
+    "project",
+    "service.",
+    "session.",
+    "telemetry.",
+    "user.",
+    "wsl.",
+];
+/// More tags, or longer ones, are left.
+const MOST_TAGS: usize = 8;
+const LONGEST_TAG: usize = 200;
 
 /// Counts are capped here, so that sums of millions of them stay exact.
 const MOST: u64 = 1 << 52;
@@ -59,5 +80,16 @@ impl<'a> Attributes<'a> {
     pub(super) fn millis(&self, key: &str) -> Option<i64> {
         let millis: f64 = self.text(key)?.parse().ok()?;
         (millis.is_finite() && millis >= 0.0).then(|| millis.round() as i64)
+    }
+
+    /// What people said of themselves in `OTEL_RESOURCE_ATTRIBUTES`, such as a
+    /// department, as tags.
+    pub(super) fn tags(&self) -> BTreeSet<String> {
+        let own = |key: &str| !key.trim().is_empty() && !NO_TAGS.iter().any(|prefix| key.starts_with(prefix));
+        let tags = self.all.iter().filter(|attribute| own(&attribute.key)).filter_map(|attribute| {
+            let tag = format!("{}={}", attribute.key.trim(), self.text(&attribute.key)?.trim());
+            (tag.len() <= LONGEST_TAG).then_some(tag)
+        });
+        tags.take(MOST_TAGS).collect()
     }
 }

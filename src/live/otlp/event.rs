@@ -42,20 +42,26 @@ pub(super) fn read(record: &LogRecord, sender: &Attributes<'_>) -> Told {
     let Some(ts) = time(record, &attributes) else {
         return Told::Incomplete(format!("an event `{name}` tells no time"));
     };
-    let mut witness = Witness::default();
-    witness.by = WitnessKind::Telemetry;
-    witness.ts = ts;
-    witness.request_id = attributes.text("request_id").map(Into::into);
-    witness.session = attributes.text("session.id").map(Into::into);
-    witness.duration_ms = attributes.millis("duration_ms");
-    witness.uuid = line_id(&attributes, &witness, name);
     let of_either = |keys: &[&str]| -> Option<Name> {
         attributes.first_text(keys).or_else(|| sender.first_text(keys)).map(Into::into)
     };
-    witness.user = of_either(&["user.email", "user.account_uuid", "user.id"]);
-    witness.host = of_either(&["host.name"]);
-    witness.project = of_either(&["project", "project.path"]);
-    witness.version = of_either(&["app.version", "service.version"]);
+    let mut witness = Witness {
+        by: WitnessKind::Telemetry,
+        ts,
+        request_id: attributes.text("request_id").map(Into::into),
+        session: attributes.text("session.id").map(Into::into),
+        duration_ms: attributes.millis("duration_ms"),
+        user: of_either(&["user.email", "user.account_uuid", "user.id"]),
+        host: of_either(&["host.name"]),
+        project: of_either(&["project", "project.path"]),
+        version: of_either(&["app.version", "service.version"]),
+        agent: agent(&attributes),
+        tags: sender.tags(),
+        ..Witness::default()
+    };
+    if witness.request_id.is_none() {
+        witness.uuid = line_id(&attributes, &witness, name);
+    }
     if failed {
         witness.error = Some(error(&attributes));
         return Told::Request(Box::new(witness));
@@ -97,11 +103,22 @@ fn time(record: &LogRecord, attributes: &Attributes<'_>) -> Option<i64> {
     i64::try_from(nanos / 1_000_000).ok()
 }
 
-/// What tells an event from others that have no request id.
+/// What tells an event from others that have no request id. Sequences begin anew
+/// when a session is resumed, hence the time. An event that lacks any of these
+/// is told from others by all that it says.
 fn line_id(attributes: &Attributes<'_>, witness: &Witness, name: &str) -> Option<String> {
     let session = witness.session.as_deref()?;
     let sequence = attributes.text("event.sequence")?;
-    Some(format!("{session}/{name}/{sequence}"))
+    Some(format!("{session}/{name}/{sequence}@{}", witness.ts))
+}
+
+/// Who asked: `claude` names the subagents, and what the user talks to.
+fn agent(attributes: &Attributes<'_>) -> Option<Name> {
+    let asked_by = attributes.text("query_source")?;
+    if asked_by.starts_with("agent:") {
+        return Some("subagent".into());
+    }
+    (asked_by == "sdk" || asked_by.starts_with("repl_main_thread")).then(|| "main".into())
 }
 
 /// What it cost, as the sender says, in nano-dollars.

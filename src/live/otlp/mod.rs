@@ -4,15 +4,29 @@
 //! tokens and its cost, and one per failed attempt. Its request id is the one
 //! that transcripts have, so each becomes a [`Witness`] of the request it tells
 //! of. Other events are counted and left; so are metrics, which repeat what the
-//! events say.
+//! events say, and traces.
+//!
+//! A [`Receiver`] takes bodies from any number of senders and answers each once
+//! what it told is in the ledger; [`routes`] is how they come over HTTP.
 
 mod attributes;
+mod body;
+mod commits;
 mod event;
+mod figures;
+mod http;
+mod json;
+mod receiver;
+mod records;
+mod status;
+mod wire;
 
-use opentelemetry_proto::tonic::collector::{
-    logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest,
+pub use self::{
+    figures::ReceiverFigures,
+    http::routes,
+    receiver::{Received, Receiver, ReceiverConfig, Refused},
+    wire::Damaged,
 };
-use prost::Message as _;
 
 use self::{attributes::Attributes, event::Told};
 use crate::store::Witness;
@@ -34,10 +48,15 @@ impl Encoding {
     #[must_use]
     pub fn of(content_type: &str) -> Option<Self> {
         let media = content_type.split(';').next().unwrap_or_default().trim();
-        match media.to_ascii_lowercase().as_str() {
-            "application/x-protobuf" => Some(Self::Protobuf),
-            "application/json" => Some(Self::Json),
-            _ => None,
+        [Self::Protobuf, Self::Json].into_iter().find(|encoding| encoding.name().eq_ignore_ascii_case(media))
+    }
+
+    /// The content type that names it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Protobuf => "application/x-protobuf",
+            Self::Json => "application/json",
         }
     }
 }
@@ -48,9 +67,15 @@ pub enum OtlpError {
     /// It is no Protobuf of the message asked for.
     #[error("no OTLP message in Protobuf: {0}")]
     Protobuf(#[from] prost::DecodeError),
+    /// It is no Protobuf at all.
+    #[error("no OTLP message in Protobuf: {0}")]
+    Wire(#[from] Damaged),
     /// It is no JSON of the message asked for.
     #[error("no OTLP message in JSON: {0}")]
     Json(#[from] serde_json::Error),
+    /// Who sent it is told at greater length than anybody would.
+    #[error("the attributes of a resource have more than {} bytes", records::LONGEST)]
+    Resource,
 }
 
 /// What a body of log events told.
@@ -61,10 +86,10 @@ pub struct Logs {
     pub witnesses: Vec<Witness>,
     /// Events of other kinds, which were left.
     pub others: u64,
-    /// Events of a request that lack something it cannot do without; they were
-    /// left, too, and a sender is told how many.
+    /// Events that cannot be read, or are of a request and lack something it
+    /// cannot do without; they were left, too, and a sender is told how many.
     pub rejected: u64,
-    /// What they lack, of the first 20.
+    /// Which they are and what they lack, of the first 20.
     pub problems: Vec<String>,
 }
 
@@ -73,27 +98,25 @@ pub struct Logs {
 /// # Errors
 /// If it is no such body.
 pub fn read_logs(body: &[u8], encoding: Encoding) -> Result<Logs, OtlpError> {
-    let request: ExportLogsServiceRequest = match encoding {
-        Encoding::Protobuf => ExportLogsServiceRequest::decode(body)?,
-        Encoding::Json => serde_json::from_slice(body)?,
-    };
     let mut logs = Logs::default();
-    for resource_logs in &request.resource_logs {
-        let sender = resource_logs.resource.as_ref().map_or(&[][..], |resource| &resource.attributes);
-        let sender = Attributes::of(sender);
-        for record in resource_logs.scope_logs.iter().flat_map(|scope| &scope.log_records) {
-            match event::read(record, &sender) {
-                Told::Request(witness) => logs.witnesses.push(*witness),
-                Told::Other => logs.others += 1,
-                Told::Incomplete(problem) => {
-                    logs.rejected += 1;
-                    if logs.problems.len() < PROBLEMS {
-                        logs.problems.push(problem);
-                    }
+    let mut place = 0_u64;
+    records::each(body, encoding, |record, sender| {
+        place += 1;
+        let told = match record {
+            Ok(record) => event::read(&record, &Attributes::of(sender)),
+            Err(problem) => Told::Incomplete(format!("no log record: {problem}")),
+        };
+        match told {
+            Told::Request(witness) => logs.witnesses.push(*witness),
+            Told::Other => logs.others += 1,
+            Told::Incomplete(problem) => {
+                logs.rejected += 1;
+                if logs.problems.len() < PROBLEMS {
+                    logs.problems.push(format!("record {place}: {problem}"));
                 }
             }
         }
-    }
+    })?;
     Ok(logs)
 }
 
@@ -103,20 +126,5 @@ pub fn read_logs(body: &[u8], encoding: Encoding) -> Result<Logs, OtlpError> {
 /// # Errors
 /// If it is no such body.
 pub fn read_metrics(body: &[u8], encoding: Encoding) -> Result<u64, OtlpError> {
-    use opentelemetry_proto::tonic::metrics::v1::metric::Data;
-
-    let request: ExportMetricsServiceRequest = match encoding {
-        Encoding::Protobuf => ExportMetricsServiceRequest::decode(body)?,
-        Encoding::Json => serde_json::from_slice(body)?,
-    };
-    let scopes = request.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
-    let points = scopes.flat_map(|scope| &scope.metrics).map(|metric| match &metric.data {
-        Some(Data::Gauge(gauge)) => gauge.data_points.len(),
-        Some(Data::Sum(sum)) => sum.data_points.len(),
-        Some(Data::Histogram(histogram)) => histogram.data_points.len(),
-        Some(Data::ExponentialHistogram(histogram)) => histogram.data_points.len(),
-        Some(Data::Summary(summary)) => summary.data_points.len(),
-        None => 0,
-    });
-    Ok(points.sum::<usize>() as u64)
+    records::count_points(body, encoding)
 }

@@ -65,6 +65,10 @@ use crate::{Error, Result, pricing::PriceTable};
 
 /// How long a writer waits for another one.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+/// The same where somebody waits for the writer.
+const BRIEF_TIMEOUT: Duration = Duration::from_secs(4);
+/// Page cache of a writer that others wait for.
+const SENDERS_CACHE_KIB: i64 = 64 << 10;
 
 /// One ledger file.
 #[derive(Debug)]
@@ -182,6 +186,26 @@ impl SqliteLedger {
         let mut set = || {
             self.db.pragma_update(None, "synchronous", "NORMAL")?;
             self.db.pragma_update(None, "cache_size", -(24 << 10))?;
+            Checkpoints::beside(&mut self.db, &self.path)
+        };
+        match set() {
+            Ok(checkpoints) => self.checkpoints = Some(checkpoints),
+            Err(e) => return Err(self.error(&e)),
+        }
+        Ok(())
+    }
+
+    /// Makes ready for a long row of commits, each of which someone waits for: a
+    /// page cache that holds the inner pages of large tables, and checkpoints by
+    /// another thread. Another writer is waited for no longer than 4 s: whoever
+    /// waits for a commit gives up soon after.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub(crate) fn prepare_for_senders(&mut self) -> Result<()> {
+        let mut set = || {
+            self.db.busy_handler(Some(wait_briefly))?;
+            self.db.pragma_update(None, "cache_size", -SENDERS_CACHE_KIB)?;
             Checkpoints::beside(&mut self.db, &self.path)
         };
         match set() {
@@ -333,12 +357,21 @@ fn prepare(db: &mut Connection) -> Result<(), MigrateError> {
 /// Waits for another writer. SQLite's own waiting grows to 100 ms a time, and a
 /// long import leaves the lock free only for moments: so it looks often.
 fn wait_for_lock(tries: i32) -> bool {
+    wait(tries, BUSY_TIMEOUT)
+}
+
+fn wait_briefly(tries: i32) -> bool {
+    wait(tries, BRIEF_TIMEOUT)
+}
+
+/// Waits a little; says whether to go on after so many times.
+fn wait(tries: i32, timeout: Duration) -> bool {
     const LONGEST: u64 = 5_000;
     let tries = u64::from(tries.unsigned_abs());
     let wait = (200 + 200 * tries).min(LONGEST);
     std::thread::sleep(Duration::from_micros(wait / 2 + fastrand::u64(..=wait / 2)));
     // The average wait is three quarters of the longest, but for the first ones.
-    tries * LONGEST * 3 / 4 < BUSY_TIMEOUT.as_micros() as u64
+    tries * LONGEST * 3 / 4 < timeout.as_micros() as u64
 }
 
 /// Many processes may create the same ledger at once: whoever finds it locked
