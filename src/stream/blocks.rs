@@ -34,6 +34,34 @@ pub(super) trait Look {
     fn codes(block: &[u8; BLOCK]) -> u64 {
         b"\"\\/bfnrtu".iter().fold(0, |found, code| found | Self::equal(block, *code))
     }
+
+    /// Writes what a block says in which the bytes at `escaped` follow a backslash,
+    /// without those at `dropped`, to the beginning of `to`. `false` if that cannot
+    /// be done in one go, and nothing was written.
+    #[inline(always)]
+    fn squeeze(_block: &[u8; BLOCK], _escaped: u64, _dropped: u64, _to: &mut [u8; BLOCK]) -> bool {
+        false
+    }
+}
+
+/// What each ASCII byte behind a backslash stands for; zero where it may not be
+/// there. Four digits more say what `u` stands for.
+const SAID: [u8; 128] = {
+    let mut said = [0; 128];
+    let codes = b"\"\\/bfnrtu";
+    let characters = b"\"\\/\x08\x0C\n\r\tu";
+    let mut at = 0;
+    while at < codes.len() {
+        said[codes[at] as usize] = characters[at];
+        at += 1;
+    }
+    said
+};
+
+/// What a byte behind a backslash stands for.
+#[inline(always)]
+pub(super) fn said(code: u8) -> u8 {
+    SAID.get(usize::from(code)).copied().unwrap_or_default()
 }
 
 /// Which bytes of a block follow a backslash that is none of an escape itself,
@@ -100,12 +128,49 @@ impl Look for Words {
 pub(super) mod x86 {
     use std::arch::x86_64::{
         __m256i, __m512i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8,
-        _mm256_set1_epi8, _mm512_cmpeq_epi8_mask, _mm512_cmplt_epu8_mask, _mm512_loadu_si512, _mm512_set1_epi8,
+        _mm256_set1_epi8, _mm512_cmpeq_epi8_mask, _mm512_cmplt_epu8_mask, _mm512_loadu_si512,
+        _mm512_mask_mov_epi8, _mm512_maskz_compress_epi8, _mm512_movepi8_mask, _mm512_permutex2var_epi8,
+        _mm512_set1_epi8, _mm512_storeu_si512, _mm512_test_epi8_mask,
     };
 
-    use super::{BLOCK, Look};
+    use std::sync::atomic::{AtomicU8, Ordering};
 
-    /// Needs AVX2: to be used only where that was found.
+    use super::{BLOCK, Look, SAID};
+
+    const WORDS: u8 = 1;
+    pub(in super::super) const AVX2: u8 = 2;
+    pub(in super::super) const AVX512: u8 = 3;
+
+    /// The best way to look that this machine has: one number to load, as it is
+    /// asked for with every long string.
+    #[inline(always)]
+    pub(in super::super) fn best() -> u8 {
+        static BEST: AtomicU8 = AtomicU8::new(0);
+        match BEST.load(Ordering::Relaxed) {
+            0 => {
+                let best = find_best();
+                BEST.store(best, Ordering::Relaxed);
+                best
+            }
+            best => best,
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_best() -> u8 {
+        use std::arch::is_x86_feature_detected as has;
+        let avx2 = has!("avx2") && has!("bmi1") && has!("bmi2") && has!("popcnt");
+        if avx2 && has!("avx512bw") && has!("avx512vbmi") && has!("avx512vbmi2") {
+            AVX512
+        } else if avx2 {
+            AVX2
+        } else {
+            WORDS
+        }
+    }
+
+    /// To be used only where [`best`] is this or better.
     pub(in super::super) struct Avx2;
 
     impl Avx2 {
@@ -138,7 +203,7 @@ pub(super) mod x86 {
         }
     }
 
-    /// Needs AVX-512BW: to be used only where that was found.
+    /// To be used only where [`best`] is this: it needs AVX-512 with BW, VBMI and VBMI2.
     pub(in super::super) struct Avx512;
 
     impl Avx512 {
@@ -146,6 +211,17 @@ pub(super) mod x86 {
         fn load(block: &[u8; BLOCK]) -> __m512i {
             // SAFETY: whoever uses this found AVX-512; the block is as long.
             unsafe { _mm512_loadu_si512(block.as_ptr().cast()) }
+        }
+
+        /// What each byte would stand for behind a backslash, if it is ASCII.
+        #[inline(always)]
+        fn said(block: __m512i) -> __m512i {
+            let (low, high) = (SAID[..BLOCK].as_ptr(), SAID[BLOCK..].as_ptr());
+            // SAFETY: as above; each half of the table is as long as a block.
+            unsafe {
+                let (low, high) = (_mm512_loadu_si512(low.cast()), _mm512_loadu_si512(high.cast()));
+                _mm512_permutex2var_epi8(low, block, high)
+            }
         }
     }
 
@@ -161,6 +237,26 @@ pub(super) mod x86 {
             // SAFETY: as above.
             unsafe { _mm512_cmplt_epu8_mask(Self::load(block), _mm512_set1_epi8(0x20)) }
         }
+
+        #[inline(always)]
+        fn codes(block: &[u8; BLOCK]) -> u64 {
+            let block = Self::load(block);
+            let said = Self::said(block);
+            // SAFETY: as above.
+            unsafe { _mm512_test_epi8_mask(said, said) & !_mm512_movepi8_mask(block) }
+        }
+
+        #[inline(always)]
+        fn squeeze(block: &[u8; BLOCK], escaped: u64, dropped: u64, to: &mut [u8; BLOCK]) -> bool {
+            let block = Self::load(block);
+            // SAFETY: as above; there is room for a block.
+            unsafe {
+                let translated = _mm512_mask_mov_epi8(block, escaped, Self::said(block));
+                let squeezed = _mm512_maskz_compress_epi8(!dropped, translated);
+                _mm512_storeu_si512(to.as_mut_ptr().cast(), squeezed);
+            }
+            true
+        }
     }
 }
 
@@ -172,23 +268,22 @@ macro_rules! with_the_best_look {
         $vis fn $name($($arg: $ty),*) -> $to {
             #[cfg(target_arch = "x86_64")]
             {
-                #[target_feature(enable = "avx2")]
+                #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
                 fn avx2($($arg: $ty),*) -> $to {
                     $walk::<$crate::stream::blocks::x86::Avx2>($($arg),*)
                 }
 
-                #[target_feature(enable = "avx512bw")]
+                #[target_feature(enable = "avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
                 fn avx512($($arg: $ty),*) -> $to {
                     $walk::<$crate::stream::blocks::x86::Avx512>($($arg),*)
                 }
 
-                if std::arch::is_x86_feature_detected!("avx512bw") {
-                    // SAFETY: it was just found.
-                    return unsafe { avx512($($arg),*) };
-                }
-                if std::arch::is_x86_feature_detected!("avx2") {
-                    // SAFETY: it was just found.
-                    return unsafe { avx2($($arg),*) };
+                match $crate::stream::blocks::x86::best() {
+                    // SAFETY: what these need was found.
+                    $crate::stream::blocks::x86::AVX512 => return unsafe { avx512($($arg),*) },
+                    // SAFETY: as above.
+                    $crate::stream::blocks::x86::AVX2 => return unsafe { avx2($($arg),*) },
+                    _ => {}
                 }
             }
             $walk::<$crate::stream::blocks::Words>($($arg),*)
@@ -225,10 +320,10 @@ mod tests {
             agrees::<Words>(&block);
             #[cfg(target_arch = "x86_64")]
             {
-                if std::arch::is_x86_feature_detected!("avx2") {
+                if x86::best() >= x86::AVX2 {
                     agrees::<x86::Avx2>(&block);
                 }
-                if std::arch::is_x86_feature_detected!("avx512bw") {
+                if x86::best() >= x86::AVX512 {
                     agrees::<x86::Avx512>(&block);
                 }
             }

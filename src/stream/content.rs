@@ -6,7 +6,7 @@ use bytestring::ByteString;
 
 use super::{
     ContentBlock,
-    message::block,
+    message::{Block, block},
     shared::{Pool, Source},
     strict::{Reader, Text, Value},
 };
@@ -19,40 +19,107 @@ use super::{
 pub struct Content {
     /// The array, or the text between its quotes.
     json: ByteString,
-    /// What it is, if it is a text.
-    text: Option<Escaped>,
+    shape: Shape,
 }
 
-/// Whether a text holds escapes.
-type Escaped = bool;
+/// What content is, as far as that was seen when it was checked.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+enum Shape {
+    /// An array that has to be read.
+    #[default]
+    Blocks,
+    Text {
+        escaped: bool,
+    },
+    /// An array of one text block, as the `claude` program writes them: its text is
+    /// at these bytes.
+    OneText {
+        from: u32,
+        to: u32,
+        escaped: bool,
+    },
+    /// An array of one tool result, and where the id of the tool use is.
+    OneResult {
+        from: u32,
+        to: u32,
+        escaped: bool,
+        is_error: bool,
+    },
+}
+
+impl Shape {
+    /// The shape of an array of one block.
+    fn of(block: &Block<'_>, array: &str) -> Self {
+        let place = |value| {
+            let Value::Text(text) = value else { return None };
+            let from = (text.raw.as_ptr() as usize).checked_sub(array.as_ptr() as usize)?;
+            let to = u32::try_from(from + text.raw.len()).ok()?;
+            Some((u32::try_from(from).ok()?, to, text.escaped))
+        };
+        let found = match block.kind() {
+            "text" => place(block.text).map(|(from, to, escaped)| Self::OneText { from, to, escaped }),
+            "tool_result" => place(block.tool_use_id).map(|(from, to, escaped)| Self::OneResult {
+                from,
+                to,
+                escaped,
+                is_error: block.is_error(),
+            }),
+            _ => None,
+        };
+        found.unwrap_or_default()
+    }
+}
 
 impl Content {
-    pub(super) fn of(value: Value<'_>, source: &Source<'_>) -> Self {
-        match value {
-            Value::Array(raw) => Self { json: source.line.slice_ref(raw), text: None },
-            Value::Text(text) => Self { json: source.line.slice_ref(text.raw), text: Some(text.escaped) },
-            _ => Self::default(),
+    /// Reads content; what is neither an array nor a text is none.
+    pub(super) fn read<'a>(reader: &mut Reader<'a>, source: &Source<'a>) -> Option<Self> {
+        if reader.peek()? != b'[' {
+            return Some(reader.text()?.map_or_else(Self::default, |text| Self {
+                json: source.line.slice_ref(text.raw),
+                shape: Shape::Text { escaped: text.escaped },
+            }));
         }
+        let from = reader.place();
+        reader.take(b'[')?;
+        let (mut first, mut one) = (true, None);
+        if reader.peek()? == b'{' {
+            first = false;
+            one = Some(Block::read(reader)?);
+        }
+        while reader.next_item(&mut first)? {
+            one = None;
+            reader.skip()?;
+        }
+        let array = reader.since(from);
+        let shape = one.map_or(Shape::Blocks, |block| Shape::of(&block, array));
+        Some(Self { json: source.line.slice_ref(array), shape })
     }
 
     /// Whether there was none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.json.is_empty() && self.text.is_none()
+        self.json.is_empty() && !matches!(self.shape, Shape::Text { .. })
     }
 
     /// Reads the blocks; a plain text is one of them.
     #[must_use]
     pub fn blocks(&self) -> Vec<ContentBlock> {
-        self.read().unwrap_or_default()
+        let mut pool = Pool::none();
+        let mut source = Source { line: &self.json, pool: &mut pool };
+        let mut text =
+            |from: u32, to: u32, escaped| source.of(Text { raw: &self.json[from as usize..to as usize], escaped });
+        match self.shape {
+            Shape::Blocks => self.read_all().unwrap_or_default(),
+            Shape::Text { escaped } => vec![ContentBlock::Text(source.of(Text { raw: &self.json, escaped }))],
+            Shape::OneText { from, to, escaped } => vec![ContentBlock::Text(text(from, to, escaped))],
+            Shape::OneResult { from, to, escaped, is_error } => {
+                vec![ContentBlock::ToolResult { tool_use_id: text(from, to, escaped), is_error }]
+            }
+        }
     }
 
-    fn read(&self) -> Option<Vec<ContentBlock>> {
+    fn read_all(&self) -> Option<Vec<ContentBlock>> {
         let mut source = Source { line: &self.json, pool: &mut Pool::none() };
-        if let Some(escaped) = self.text {
-            let text = source.text(Value::Text(Text { raw: &self.json, escaped }))?;
-            return Some(vec![ContentBlock::Text(text)]);
-        }
         let mut reader = Reader::new(&self.json);
         reader.take(b'[')?;
         let (mut blocks, mut first) = (Vec::new(), true);

@@ -9,6 +9,8 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
+use super::read_usage::plain_count;
+
 /// A place in a JSON text.
 ///
 /// Its methods give `None` where the text is not JSON; nothing sensible can be
@@ -123,6 +125,13 @@ impl<'a> Cursor<'a> {
         })
     }
 
+    /// Reads a [`plain_count`], if the next value is one.
+    pub(super) fn plain_count(&mut self) -> Option<u64> {
+        let (count, length) = plain_count(&self.bytes[self.at..])?;
+        self.at += length;
+        Some(count)
+    }
+
     /// Walks over a value.
     pub(crate) fn skip(&mut self) -> Option<()> {
         match self.peek()? {
@@ -220,10 +229,5 @@ impl<'a> Text<'a> {
     /// The bytes between the quotes.
     pub(crate) const fn raw(self) -> &'a [u8] {
         self.raw
-    }
-
-    /// Whether it is this word, whatever the case.
-    pub(crate) fn is(self, word: &str) -> bool {
-        self.raw.eq_ignore_ascii_case(word.as_bytes())
     }
 }

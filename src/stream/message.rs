@@ -10,8 +10,7 @@ use bytestring::ByteString;
 use super::{
     ApiEvent, ApiMessage, AssistantMessage, Content, ContentBlock, Delta, EventKind, FinalUsage, Init, Retry,
     StreamEvent, UserMessage,
-    json::Cursor,
-    read_usage::{ReadUsage, whole_number},
+    read_usage::ReadUsage,
     result::result,
     shared::Source,
     strict::{Reader, Text, Value},
@@ -39,12 +38,14 @@ impl Members {
     }
 }
 
+/// No text.
+const NONE: Text<'static> = Text { raw: "", escaped: false };
+
 /// Reads an object by its type; anything else is one of no type and no members.
 fn typed<'a, T>(
     reader: &mut Reader<'a>,
     mut read: impl FnMut(Text<'a>, &mut Members, &mut Reader<'a>) -> Option<T>,
 ) -> Option<T> {
-    const NONE: Text<'static> = Text { raw: "", escaped: false };
     if reader.peek()? != b'{' {
         reader.skip()?;
         return read(NONE, &mut Members { first: true, retyped: false }, &mut Reader::new("}"));
@@ -76,21 +77,6 @@ fn typed<'a, T>(
     read(kind, &mut Members { first: true, retyped: false }, reader)
 }
 
-/// Reads the members that are wanted into variables of their names, and walks
-/// over the others.
-macro_rules! members {
-    ($members:expr, $reader:expr; $($name:literal => $field:ident),* $(,)?) => {
-        $(let mut $field = Value::Null;)*
-        while let Some(name) = $members.next($reader)? {
-            match name {
-                $($name => $field = $reader.value()?,)*
-                _ => $reader.skip()?,
-            }
-        }
-    };
-}
-pub(super) use members;
-
 /// Reads a whole line.
 pub(super) fn line<'a>(reader: &mut Reader<'a>, source: &mut Source<'a>) -> Option<EventKind> {
     typed(reader, |kind, members, reader| {
@@ -98,7 +84,7 @@ pub(super) fn line<'a>(reader: &mut Reader<'a>, source: &mut Source<'a>) -> Opti
             "stream_event" => stream(members, reader, source)?,
             "assistant" | "Assistant" => assistant(members, reader, source)?,
             "user" => user(members, reader, source)?,
-            "result" => EventKind::Result(Box::new(result(members, reader, source)?)),
+            "result" => EventKind::Result(result(members, reader, source)?),
             "system" => system(members, reader, source)?,
             "message_start"
             | "message_delta"
@@ -110,7 +96,7 @@ pub(super) fn line<'a>(reader: &mut Reader<'a>, source: &mut Source<'a>) -> Opti
             | "error" => EventKind::Stream(StreamEvent::bare(api(kind, members, reader, source)?)),
             _ => {
                 rest(members, reader)?;
-                EventKind::Unknown { kind: source.text(Value::Text(kind)).unwrap_or_default() }
+                EventKind::Unknown { kind: source.of(kind) }
             }
         })
     })
@@ -125,131 +111,105 @@ fn rest(members: &mut Members, reader: &mut Reader<'_>) -> Option<()> {
 }
 
 fn stream<'a>(members: &mut Members, reader: &mut Reader<'a>, source: &mut Source<'a>) -> Option<EventKind> {
-    let mut event = None;
-    let (mut session_id, mut parent, mut request_id) = (Value::Null, Value::Null, Value::Null);
+    let mut line = StreamEvent::bare(ApiEvent::Unknown { kind: ByteString::new() });
     while let Some(name) = members.next(reader)? {
         match name {
-            "event" => {
-                event = Some(typed(reader, |kind, members, reader| api(kind, members, reader, source))?);
-            }
-            "session_id" => session_id = reader.value()?,
-            "parent_tool_use_id" => parent = reader.value()?,
-            "request_id" => request_id = reader.value()?,
+            "event" => line.event = typed(reader, |kind, members, reader| api(kind, members, reader, source))?,
+            "session_id" => line.session_id = source.word(reader)?,
+            "parent_tool_use_id" => line.parent_tool_use_id = source.word(reader)?,
+            "request_id" => line.request_id = source.word(reader)?,
             _ => reader.skip()?,
         }
     }
-    Some(EventKind::Stream(StreamEvent {
-        event: event.unwrap_or_else(|| ApiEvent::Unknown { kind: ByteString::new() }),
-        session_id: source.word(session_id),
-        parent_tool_use_id: source.word(parent),
-        request_id: source.word(request_id),
-    }))
+    Some(EventKind::Stream(line))
 }
 
 fn system<'a>(members: &mut Members, reader: &mut Reader<'a>, source: &mut Source<'a>) -> Option<EventKind> {
-    members! { members, reader;
-        "subtype" => subtype, "session_id" => session_id, "model" => model, "cwd" => cwd, "tools" => tools,
-        "claude_code_version" => version, "attempt" => attempt, "error_status" => error_status, "error" => error,
-        "retry_delay_ms" => delay, "request_id" => request_id, "uuid" => uuid,
+    let (mut subtype, mut init, mut retry) = (None, Init::default(), Retry::default());
+    while let Some(name) = members.next(reader)? {
+        match name {
+            "subtype" => subtype = source.word(reader)?,
+            "session_id" => init.session_id = source.word(reader)?,
+            "model" => init.model = source.word(reader)?,
+            "cwd" => init.cwd = source.word(reader)?,
+            "tools" => init.tools = texts(reader.value()?, source),
+            "claude_code_version" => init.version = source.word(reader)?,
+            "attempt" => retry.attempt = small(reader)?,
+            "error_status" => retry.status = status(reader)?,
+            "error" => retry.error = source.word(reader)?.unwrap_or_default(),
+            "retry_delay_ms" => retry.delay_ms = reader.count()?.unwrap_or(0),
+            "request_id" => retry.request_id = source.word(reader)?,
+            "uuid" => retry.uuid = source.word(reader)?,
+            _ => reader.skip()?,
+        }
     }
-    let subtype = source.word(subtype).unwrap_or_default();
+    let subtype = subtype.unwrap_or_default();
     Some(match &*subtype {
-        "init" => EventKind::Init(Box::new(Init {
-            session_id: source.word(session_id),
-            model: source.word(model),
-            cwd: source.word(cwd),
-            tools: texts(tools, source),
-            version: source.word(version),
-        })),
-        "api_retry" => EventKind::Retry(Box::new(Retry {
-            attempt: small(attempt).unwrap_or(0),
-            status: status(error_status),
-            error: source.word(error).unwrap_or_default(),
-            delay_ms: count(delay).unwrap_or(0),
-            request_id: source.word(request_id),
-            session_id: source.word(session_id),
-            uuid: source.word(uuid),
-        })),
+        "init" => EventKind::Init(Box::new(init)),
+        "api_retry" => EventKind::Retry(Box::new(Retry { session_id: init.session_id, ..retry })),
         _ => EventKind::System { subtype },
     })
 }
 
 fn assistant<'a>(members: &mut Members, reader: &mut Reader<'a>, source: &mut Source<'a>) -> Option<EventKind> {
-    let mut found = None;
-    let (mut content, mut session_id, mut parent) = (Value::Null, Value::Null, Value::Null);
-    let (mut request_id, mut uuid, mut error) = (Value::Null, Value::Null, Value::Null);
+    let mut line = Box::<AssistantMessage>::default();
+    let (mut flat, mut found) = (Content::default(), false);
     while let Some(name) = members.next(reader)? {
         match name {
-            "message" => found = message(reader, source)?,
+            "message" => found = message(reader, source, &mut line.message)?,
             // The flat shape of the first SDK: {"type":"Assistant","content":"…"}.
-            "content" => content = reader.value()?,
-            "session_id" => session_id = reader.value()?,
-            "parent_tool_use_id" => parent = reader.value()?,
-            "request_id" => request_id = reader.value()?,
-            "uuid" => uuid = reader.value()?,
-            "error" => error = reader.value()?,
+            "content" => flat = Content::read(reader, source)?,
+            "session_id" => line.session_id = source.word(reader)?,
+            "parent_tool_use_id" => line.parent_tool_use_id = source.word(reader)?,
+            "request_id" => line.request_id = source.word(reader)?,
+            "uuid" => line.uuid = source.word(reader)?,
+            "error" => line.error = source.word(reader)?,
             _ => reader.skip()?,
         }
     }
-    Some(EventKind::Assistant(Box::new(AssistantMessage {
-        message: found
-            .unwrap_or_else(|| ApiMessage { content: Content::of(content, source), ..ApiMessage::default() }),
-        session_id: source.word(session_id),
-        parent_tool_use_id: source.word(parent),
-        request_id: source.word(request_id),
-        uuid: source.word(uuid),
-        error: source.word(error),
-    })))
+    if !found {
+        line.message.content = flat;
+    }
+    Some(EventKind::Assistant(line))
 }
 
 fn user<'a>(members: &mut Members, reader: &mut Reader<'a>, source: &mut Source<'a>) -> Option<EventKind> {
-    let mut found = None;
-    let (mut content, mut session_id, mut parent) = (Value::Null, Value::Null, Value::Null);
+    let mut within = ApiMessage::default();
+    let mut line = UserMessage::default();
     while let Some(name) = members.next(reader)? {
         match name {
-            "message" => found = message(reader, source)?,
-            "content" => content = reader.value()?,
-            "session_id" => session_id = reader.value()?,
-            "parent_tool_use_id" => parent = reader.value()?,
+            "message" => message(reader, source, &mut within).map(drop)?,
+            "content" => line.content = Content::read(reader, source)?,
+            "session_id" => line.session_id = source.word(reader)?,
+            "parent_tool_use_id" => line.parent_tool_use_id = source.word(reader)?,
             _ => reader.skip()?,
         }
     }
-    let within = found.map(|message| message.content).filter(|content| !content.is_empty());
-    Some(EventKind::User(UserMessage {
-        content: within.unwrap_or_else(|| Content::of(content, source)),
-        session_id: source.word(session_id),
-        parent_tool_use_id: source.word(parent),
-    }))
+    if !within.content.is_empty() {
+        line.content = within.content;
+    }
+    Some(EventKind::User(line))
 }
 
-/// Reads a message; `null` is none, and what is no object is an empty one.
-fn message<'a>(reader: &mut Reader<'a>, source: &mut Source<'a>) -> Option<Option<ApiMessage>> {
+/// Reads a message, and says whether there is one: `null` is none, and what is no
+/// object is an empty one.
+fn message<'a>(reader: &mut Reader<'a>, source: &mut Source<'a>, message: &mut ApiMessage) -> Option<bool> {
+    *message = ApiMessage::default();
     if reader.peek()? != b'{' {
-        return Some((!matches!(reader.value()?, Value::Null)).then(ApiMessage::default));
+        return Some(!matches!(reader.value()?, Value::Null));
     }
-    reader.take(b'{')?;
-    let mut members = Untyped { first: true };
-    members! { members, reader;
-        "id" => id, "model" => model, "content" => content, "usage" => used, "stop_reason" => stop_reason,
-    }
-    Some(Some(ApiMessage {
-        id: source.word(id),
-        model: source.word(model),
-        content: Content::of(content, source),
-        usage: usage(used).map(|found| found.usage),
-        stop_reason: source.word(stop_reason),
-    }))
-}
-
-/// The members of an object whose `type` says nothing.
-struct Untyped {
-    first: bool,
-}
-
-impl Untyped {
-    fn next<'a>(&mut self, reader: &mut Reader<'a>) -> Option<Option<&'a str>> {
-        Some(reader.next_member(&mut self.first)?.map(Text::name))
-    }
+    reader.object(|name, reader| {
+        match name {
+            "id" => message.id = source.word(reader)?,
+            "model" => message.model = source.word(reader)?,
+            "content" => message.content = Content::read(reader, source)?,
+            "usage" => message.usage = usage(reader)?.map(|found| found.usage),
+            "stop_reason" => message.stop_reason = source.word(reader)?,
+            _ => reader.skip()?,
+        }
+        Some(())
+    })?;
+    Some(true)
 }
 
 fn api<'a>(
@@ -260,50 +220,57 @@ fn api<'a>(
 ) -> Option<ApiEvent> {
     Some(match kind.name() {
         "content_block_delta" => {
-            let (mut index, mut found) = (Value::Null, None);
+            let (mut index, mut found) = (0, Delta::Unknown(ByteString::new()));
             while let Some(name) = members.next(reader)? {
                 match name {
-                    "index" => index = reader.value()?,
-                    "delta" => found = Some(delta(reader, source)?),
+                    "index" => index = small(reader)?,
+                    "delta" => found = delta(reader, source)?,
                     _ => reader.skip()?,
                 }
             }
-            let none = || Delta::Unknown(ByteString::new());
-            ApiEvent::ContentBlockDelta { index: small(index).unwrap_or(0), delta: found.unwrap_or_else(none) }
+            ApiEvent::ContentBlockDelta { index, delta: found }
         }
         "message_start" => {
-            let mut found = None;
+            let mut found = Box::<ApiMessage>::default();
             while let Some(name) = members.next(reader)? {
                 match name {
-                    "message" => found = message(reader, source)?,
+                    "message" => message(reader, source, &mut found).map(drop)?,
                     _ => reader.skip()?,
                 }
             }
-            ApiEvent::MessageStart(Box::new(found.unwrap_or_default()))
+            ApiEvent::MessageStart(found)
         }
         "content_block_start" => {
-            let (mut index, mut found) = (Value::Null, None);
+            let (mut index, mut found) = (0, ContentBlock::Unknown(ByteString::new()));
             while let Some(name) = members.next(reader)? {
                 match name {
-                    "index" => index = reader.value()?,
-                    "content_block" => found = Some(block(reader, source)?),
+                    "index" => index = small(reader)?,
+                    "content_block" => found = block(reader, source)?,
                     _ => reader.skip()?,
                 }
             }
-            let none = || ContentBlock::Unknown(ByteString::new());
-            ApiEvent::ContentBlockStart { index: small(index).unwrap_or(0), block: found.unwrap_or_else(none) }
+            ApiEvent::ContentBlockStart { index, block: found }
         }
         "content_block_stop" => {
-            members! { members, reader; "index" => index }
-            ApiEvent::ContentBlockStop { index: small(index).unwrap_or(0) }
+            let mut index = 0;
+            while let Some(name) = members.next(reader)? {
+                match name {
+                    "index" => index = small(reader)?,
+                    _ => reader.skip()?,
+                }
+            }
+            ApiEvent::ContentBlockStop { index }
         }
         "message_delta" => {
-            members! { members, reader; "delta" => changes, "usage" => used }
-            let stop_reason = match changes {
-                Value::Object(raw) => stop_reason(raw, source),
-                _ => None,
-            };
-            ApiEvent::MessageDelta { stop_reason, usage: Box::new(usage(used).unwrap_or_default()) }
+            let (mut stop_reason, mut used) = (None, Box::<FinalUsage>::default());
+            while let Some(name) = members.next(reader)? {
+                match name {
+                    "delta" => [stop_reason] = words(["stop_reason"], reader, source)?,
+                    "usage" => *used = usage(reader)?.unwrap_or_default(),
+                    _ => reader.skip()?,
+                }
+            }
+            ApiEvent::MessageDelta { stop_reason, usage: used }
         }
         "message_stop" => {
             rest(members, reader)?;
@@ -314,68 +281,118 @@ fn api<'a>(
             ApiEvent::Ping
         }
         "error" => {
-            members! { members, reader; "error" => error }
-            let (kind, message) = match error {
-                Value::Object(raw) => error_object(raw, source),
-                _ => None,
+            let (mut kind, mut message) = (None, None);
+            while let Some(name) = members.next(reader)? {
+                match name {
+                    "error" => [kind, message] = words(["type", "message"], reader, source)?,
+                    _ => reader.skip()?,
+                }
             }
-            .unwrap_or_default();
-            ApiEvent::Error { kind, message }
+            ApiEvent::Error { kind: kind.unwrap_or_default(), message: message.unwrap_or_default() }
         }
         _ => {
             rest(members, reader)?;
-            ApiEvent::Unknown { kind: source.text(Value::Text(kind)).unwrap_or_default() }
+            ApiEvent::Unknown { kind: source.of(kind) }
         }
     })
 }
 
-fn stop_reason(object: &str, source: &mut Source<'_>) -> Option<ByteString> {
-    let (mut reader, mut members) = (Reader::new(object), Untyped { first: true });
-    reader.take(b'{')?;
-    members! { members, &mut reader; "stop_reason" => stop_reason }
-    source.word(stop_reason)
-}
-
-fn error_object(object: &str, source: &mut Source<'_>) -> Option<(ByteString, ByteString)> {
-    let (mut reader, mut members) = (Reader::new(object), Untyped { first: true });
-    reader.take(b'{')?;
-    members! { members, &mut reader; "type" => kind, "message" => message }
-    Some((source.word(kind).unwrap_or_default(), source.word(message).unwrap_or_default()))
+/// Reads the words of these names from an object; anything else has none.
+fn words<'a, const N: usize>(
+    names: [&str; N],
+    reader: &mut Reader<'a>,
+    source: &mut Source<'a>,
+) -> Option<[Option<ByteString>; N]> {
+    let mut found = [const { None }; N];
+    reader.object(|name, reader| {
+        match names.iter().position(|wanted| *wanted == name) {
+            Some(at) => found[at] = source.word(reader)?,
+            None => reader.skip()?,
+        }
+        Some(())
+    })?;
+    Some(found)
 }
 
 fn delta<'a>(reader: &mut Reader<'a>, source: &mut Source<'a>) -> Option<Delta> {
-    typed(reader, |kind, members, reader| {
-        members! { members, reader; "text" => text, "thinking" => thinking, "partial_json" => partial_json }
-        Some(match kind.name() {
-            "text_delta" => Delta::Text(source.text(text).unwrap_or_default()),
-            "thinking_delta" => Delta::Thinking(source.text(thinking).unwrap_or_default()),
-            "input_json_delta" => Delta::InputJson(source.text(partial_json).unwrap_or_default()),
-            _ => Delta::Unknown(source.text(Value::Text(kind)).unwrap_or_default()),
-        })
+    let (mut kind, mut text, mut thinking, mut partial_json) = (NONE, NONE, NONE, NONE);
+    reader.object(|name, reader| {
+        match name {
+            "type" => kind = reader.text()?.unwrap_or(NONE),
+            "text" => text = reader.text()?.unwrap_or(NONE),
+            "thinking" => thinking = reader.text()?.unwrap_or(NONE),
+            "partial_json" => partial_json = reader.text()?.unwrap_or(NONE),
+            _ => reader.skip()?,
+        }
+        Some(())
+    })?;
+    Some(match kind.name() {
+        "text_delta" => Delta::Text(source.of(text)),
+        "thinking_delta" => Delta::Thinking(source.of(thinking)),
+        "input_json_delta" => Delta::InputJson(source.of(partial_json)),
+        _ => Delta::Unknown(source.of(kind)),
     })
+}
+
+/// A content block as it stands in the text.
+#[derive(Default)]
+pub(super) struct Block<'a> {
+    kind: Value<'a>,
+    pub(super) text: Value<'a>,
+    thinking: Value<'a>,
+    id: Value<'a>,
+    name: Value<'a>,
+    input: Value<'a>,
+    pub(super) tool_use_id: Value<'a>,
+    is_error: Value<'a>,
+}
+
+impl<'a> Block<'a> {
+    /// Reads a content block; what is no object is one without members.
+    pub(super) fn read(reader: &mut Reader<'a>) -> Option<Self> {
+        let mut block = Self::default();
+        reader.object(|name, reader| {
+            match name {
+                "type" => block.kind = reader.value()?,
+                "text" => block.text = reader.value()?,
+                "thinking" => block.thinking = reader.value()?,
+                "id" => block.id = reader.value()?,
+                "name" => block.name = reader.value()?,
+                "input" => block.input = reader.value()?,
+                "tool_use_id" => block.tool_use_id = reader.value()?,
+                "is_error" => block.is_error = reader.value()?,
+                _ => reader.skip()?,
+            }
+            Some(())
+        })?;
+        Some(block)
+    }
+
+    pub(super) fn kind(&self) -> &'a str {
+        if let Value::Text(kind) = self.kind { kind.name() } else { "" }
+    }
+
+    pub(super) const fn is_error(&self) -> bool {
+        matches!(self.is_error, Value::Bool(true))
+    }
 }
 
 /// Reads a content block.
 pub(super) fn block<'a>(reader: &mut Reader<'a>, source: &mut Source<'a>) -> Option<ContentBlock> {
-    typed(reader, |kind, members, reader| {
-        members! { members, reader;
-            "text" => text, "thinking" => thinking, "id" => id, "name" => name, "input" => input,
-            "tool_use_id" => tool_use_id, "is_error" => is_error,
+    let block = Block::read(reader)?;
+    let mut text = |value| source.value(value).unwrap_or_default();
+    Some(match block.kind() {
+        "text" => ContentBlock::Text(text(block.text)),
+        "thinking" => ContentBlock::Thinking(text(block.thinking)),
+        "tool_use" => ContentBlock::ToolUse {
+            id: text(block.id),
+            name: text(block.name),
+            input: Box::new(json(block.input)),
+        },
+        "tool_result" => {
+            ContentBlock::ToolResult { tool_use_id: text(block.tool_use_id), is_error: block.is_error() }
         }
-        Some(match kind.name() {
-            "text" => ContentBlock::Text(source.text(text).unwrap_or_default()),
-            "thinking" => ContentBlock::Thinking(source.text(thinking).unwrap_or_default()),
-            "tool_use" => ContentBlock::ToolUse {
-                id: source.word(id).unwrap_or_default(),
-                name: source.word(name).unwrap_or_default(),
-                input: Box::new(json(input)),
-            },
-            "tool_result" => ContentBlock::ToolResult {
-                tool_use_id: source.word(tool_use_id).unwrap_or_default(),
-                is_error: matches!(is_error, Value::Bool(true)),
-            },
-            _ => ContentBlock::Unknown(source.text(Value::Text(kind)).unwrap_or_default()),
-        })
+        _ => ContentBlock::Unknown(text(block.kind)),
     })
 }
 
@@ -397,7 +414,7 @@ fn texts(value: Value<'_>, source: &mut Source<'_>) -> Vec<ByteString> {
         let (mut reader, mut first, mut texts) = (Reader::new(raw), true, Vec::new());
         reader.take(b'[')?;
         while reader.next_item(&mut first)? {
-            texts.push(source.text(reader.value()?)?);
+            texts.push(source.value(reader.value()?)?);
         }
         Some(texts)
     };
@@ -407,26 +424,20 @@ fn texts(value: Value<'_>, source: &mut Source<'_>) -> Vec<ByteString> {
     }
 }
 
-/// A count: a whole number, also one written as `12.0`; anything else is none.
-pub(super) fn count(value: Value<'_>) -> Option<u64> {
-    match value {
-        Value::Number(raw) => whole_number(raw),
-        _ => None,
+fn small(reader: &mut Reader<'_>) -> Option<u32> {
+    Some(reader.count()?.and_then(|count| u32::try_from(count).ok()).unwrap_or(0))
+}
+
+/// Reads an HTTP status; zero is none.
+pub(super) fn status(reader: &mut Reader<'_>) -> Option<Option<u16>> {
+    Some(reader.count()?.and_then(|count| u16::try_from(count).ok()).filter(|status| *status != 0))
+}
+
+/// Reads a usage object; anything else is none.
+pub(super) fn usage(reader: &mut Reader<'_>) -> Option<Option<FinalUsage>> {
+    if reader.peek()? == b'{' {
+        return Some(Some(ReadUsage::read(reader)?.usage));
     }
-}
-
-fn small(value: Value<'_>) -> Option<u32> {
-    u32::try_from(count(value)?).ok()
-}
-
-pub(super) fn status(value: Value<'_>) -> Option<u16> {
-    u16::try_from(count(value)?).ok().filter(|status| *status != 0)
-}
-
-/// A usage object.
-pub(super) fn usage(value: Value<'_>) -> Option<FinalUsage> {
-    match value {
-        Value::Object(raw) => ReadUsage::read(&mut Cursor::new(raw.as_bytes())).map(|read| read.usage),
-        _ => None,
-    }
+    reader.skip()?;
+    Some(None)
 }

@@ -1,8 +1,11 @@
 //! Reading a `usage` object: the one place that knows how it is written.
 
+use std::borrow::Cow;
+
 use super::{
     AdvisorUsage, FinalUsage, Usage,
-    json::{Cursor, Value},
+    json::{self, Cursor},
+    strict::{self, Reader},
 };
 
 /// A `usage` object as it was read.
@@ -25,9 +28,122 @@ pub(super) fn whole_number(text: &str) -> Option<u64> {
     (float >= 0.0 && float.fract() == 0.0).then(|| (float as u64).min(MOST))
 }
 
+/// A count as it is nearly always written, in up to 15 digits with a comma or the
+/// end of an object right behind, and how many digits those are.
+#[inline(always)]
+pub(super) fn plain_count(bytes: &[u8]) -> Option<(u64, usize)> {
+    let mut count = 0;
+    for (at, byte) in bytes.iter().take(16).enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            let leads_with_zero = at > 1 && bytes[0] == b'0';
+            return (at > 0 && matches!(byte, b',' | b'}') && !leads_with_zero).then_some((count, at));
+        }
+        count = count * 10 + u64::from(digit);
+    }
+    None
+}
+
+/// What a usage object is read from.
+pub(crate) trait Walk<'a>: Sized {
+    fn next_byte(&mut self) -> Option<u8>;
+
+    /// Reads an object: `each` gets every member's name and has to read its value.
+    fn members(&mut self, each: impl FnMut(&'a [u8], &mut Self) -> Option<()>) -> Option<()>;
+
+    /// Reads an array: `each` has to read every value.
+    fn items(&mut self, each: impl FnMut(&mut Self) -> Option<()>) -> Option<()>;
+
+    fn scalar(&mut self) -> Option<Scalar<'a>>;
+
+    fn walk_over(&mut self) -> Option<()>;
+
+    /// Reads a [`plain_count`], if the next value is one.
+    fn plain_count(&mut self) -> Option<u64>;
+}
+
+/// A value that was read; `Other` of all that usage objects have no use for.
+pub(crate) enum Scalar<'a> {
+    Null,
+    Number(&'a str),
+    Text(Cow<'a, str>),
+    Other,
+}
+
+impl<'a> Walk<'a> for Cursor<'a> {
+    fn next_byte(&mut self) -> Option<u8> {
+        self.peek()
+    }
+
+    fn members(&mut self, each: impl FnMut(&'a [u8], &mut Self) -> Option<()>) -> Option<()> {
+        self.object(each)
+    }
+
+    fn items(&mut self, each: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        self.array(each)
+    }
+
+    fn scalar(&mut self) -> Option<Scalar<'a>> {
+        Some(match self.value()? {
+            json::Value::Null => Scalar::Null,
+            json::Value::Number(text) => Scalar::Number(text),
+            json::Value::Text(text) => Scalar::Text(text.decode()),
+            json::Value::Bool(_) | json::Value::Container => Scalar::Other,
+        })
+    }
+
+    fn walk_over(&mut self) -> Option<()> {
+        self.skip()
+    }
+
+    fn plain_count(&mut self) -> Option<u64> {
+        self.plain_count()
+    }
+}
+
+impl<'a> Walk<'a> for Reader<'a> {
+    #[inline(always)]
+    fn next_byte(&mut self) -> Option<u8> {
+        self.peek()
+    }
+
+    #[inline(always)]
+    fn members(&mut self, mut each: impl FnMut(&'a [u8], &mut Self) -> Option<()>) -> Option<()> {
+        self.object(|name, reader| each(name.as_bytes(), reader))
+    }
+
+    #[inline(always)]
+    fn items(&mut self, mut each: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        let mut first = true;
+        self.take(b'[')?;
+        while self.next_item(&mut first)? {
+            each(self)?;
+        }
+        Some(())
+    }
+
+    fn scalar(&mut self) -> Option<Scalar<'a>> {
+        Some(match self.value()? {
+            strict::Value::Null => Scalar::Null,
+            strict::Value::Number(text) => Scalar::Number(text),
+            strict::Value::Text(text) => Scalar::Text(text.decode()),
+            strict::Value::Bool(_) | strict::Value::Object(_) | strict::Value::Array(_) => Scalar::Other,
+        })
+    }
+
+    fn walk_over(&mut self) -> Option<()> {
+        self.skip()
+    }
+
+    #[inline(always)]
+    fn plain_count(&mut self) -> Option<u64> {
+        self.plain_count()
+    }
+}
+
 impl ReadUsage {
     /// Reads the object at the cursor; `None` if it is none.
-    pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
+    pub(crate) fn read<'a>(cursor: &mut impl Walk<'a>) -> Option<Self> {
         let mut read = Self::default();
         let mut fields = Fields::default();
         fields.read(cursor, true, &mut read.odd)?;
@@ -57,8 +173,13 @@ struct Fields {
 }
 
 impl Fields {
-    fn read(&mut self, cursor: &mut Cursor<'_>, outermost: bool, odd: &mut Option<&'static str>) -> Option<()> {
-        cursor.object(|name, cursor| {
+    fn read<'a>(
+        &mut self,
+        cursor: &mut impl Walk<'a>,
+        outermost: bool,
+        odd: &mut Option<&'static str>,
+    ) -> Option<()> {
+        cursor.members(|name, cursor| {
             match name {
                 b"input_tokens" => self.input = count(cursor, "input_tokens", odd)?,
                 b"output_tokens" => self.output = count(cursor, "output_tokens", odd)?,
@@ -76,7 +197,7 @@ impl Fields {
                             b"ephemeral_1h_input_tokens" => {
                                 self.cache_write_1h = count(cursor, "ephemeral_1h_input_tokens", odd)?;
                             }
-                            _ => cursor.skip()?,
+                            _ => cursor.walk_over()?,
                         }
                         Some(())
                     })?;
@@ -88,7 +209,7 @@ impl Fields {
                             b"web_search_requests" => {
                                 self.web_searches = count(cursor, "web_search_requests", odd)?;
                             }
-                            _ => cursor.skip()?,
+                            _ => cursor.walk_over()?,
                         }
                         Some(())
                     })?;
@@ -99,28 +220,29 @@ impl Fields {
                 // An advisor has no advisors of its own.
                 b"iterations" if outermost => self.iterations(cursor, odd)?,
                 b"type" => {
-                    self.is_advisor = matches!(cursor.value()?, Value::Text(t) if t.decode() == "advisor_message");
+                    self.is_advisor = matches!(cursor.scalar()?, Scalar::Text(t) if t == "advisor_message");
                 }
                 b"model" => {
-                    self.model = match cursor.value()? {
-                        Value::Text(text) => Some(text.decode().into_owned()).filter(|model| !model.is_empty()),
+                    self.model = match cursor.scalar()? {
+                        Scalar::Text(text) => Some(text.into_owned()).filter(|model| !model.is_empty()),
                         _ => None,
                     };
                 }
-                _ => cursor.skip()?,
+                _ => cursor.walk_over()?,
             }
             Some(())
         })
     }
 
-    fn iterations(&mut self, cursor: &mut Cursor<'_>, odd: &mut Option<&'static str>) -> Option<()> {
+    #[cold]
+    fn iterations<'a>(&mut self, cursor: &mut impl Walk<'a>, odd: &mut Option<&'static str>) -> Option<()> {
         self.advisors.clear();
-        if cursor.peek()? != b'[' {
+        if cursor.next_byte()? != b'[' {
             return note_unless_null(cursor, "iterations", odd);
         }
-        cursor.array(|cursor| {
-            if cursor.peek()? != b'{' {
-                return cursor.skip();
+        cursor.items(|cursor| {
+            if cursor.next_byte()? != b'{' {
+                return cursor.walk_over();
             }
             let mut fields = Self::default();
             fields.read(cursor, false, odd)?;
@@ -155,10 +277,28 @@ impl Fields {
 }
 
 /// Reads a count; one of the wrong type is noted and counts as absent.
-fn count(cursor: &mut Cursor<'_>, name: &'static str, odd: &mut Option<&'static str>) -> Option<Option<u64>> {
-    let found = match cursor.value()? {
-        Value::Null => return Some(None),
-        Value::Number(text) => whole_number(text),
+#[inline(always)]
+fn count<'a>(
+    cursor: &mut impl Walk<'a>,
+    name: &'static str,
+    odd: &mut Option<&'static str>,
+) -> Option<Option<u64>> {
+    cursor.next_byte()?;
+    match cursor.plain_count() {
+        Some(count) => Some(Some(count)),
+        None => odd_count(cursor, name, odd),
+    }
+}
+
+#[inline(never)]
+fn odd_count<'a>(
+    cursor: &mut impl Walk<'a>,
+    name: &'static str,
+    odd: &mut Option<&'static str>,
+) -> Option<Option<u64>> {
+    let found = match cursor.scalar()? {
+        Scalar::Null => return Some(None),
+        Scalar::Number(text) => whole_number(text),
         _ => None,
     };
     if found.is_none() {
@@ -167,15 +307,16 @@ fn count(cursor: &mut Cursor<'_>, name: &'static str, odd: &mut Option<&'static 
     Some(found)
 }
 
-fn is_word(
-    cursor: &mut Cursor<'_>,
+#[inline(never)]
+fn is_word<'a>(
+    cursor: &mut impl Walk<'a>,
     word: &str,
     name: &'static str,
     odd: &mut Option<&'static str>,
 ) -> Option<bool> {
-    Some(match cursor.value()? {
-        Value::Text(text) => text.is(word),
-        Value::Null => false,
+    Some(match cursor.scalar()? {
+        Scalar::Text(text) => text.eq_ignore_ascii_case(word),
+        Scalar::Null => false,
         _ => {
             odd.get_or_insert(name);
             false
@@ -184,20 +325,25 @@ fn is_word(
 }
 
 /// Reads an object within; anything else is noted and counts as absent.
-fn within<'a>(
-    cursor: &mut Cursor<'a>,
+#[inline(always)]
+fn within<'a, W: Walk<'a>>(
+    cursor: &mut W,
     name: &'static str,
     odd: &mut Option<&'static str>,
-    mut each: impl FnMut(&'a [u8], &mut Cursor<'a>, &mut Option<&'static str>) -> Option<()>,
+    mut each: impl FnMut(&'a [u8], &mut W, &mut Option<&'static str>) -> Option<()>,
 ) -> Option<()> {
-    if cursor.peek()? != b'{' {
+    if cursor.next_byte()? != b'{' {
         return note_unless_null(cursor, name, odd);
     }
-    cursor.object(|name, cursor| each(name, cursor, odd))
+    cursor.members(|name, cursor| each(name, cursor, odd))
 }
 
-fn note_unless_null(cursor: &mut Cursor<'_>, name: &'static str, odd: &mut Option<&'static str>) -> Option<()> {
-    if !matches!(cursor.value()?, Value::Null) {
+fn note_unless_null<'a>(
+    cursor: &mut impl Walk<'a>,
+    name: &'static str,
+    odd: &mut Option<&'static str>,
+) -> Option<()> {
+    if !matches!(cursor.scalar()?, Scalar::Null) {
         odd.get_or_insert(name);
     }
     Some(())

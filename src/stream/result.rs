@@ -6,7 +6,7 @@ use bytestring::ByteString;
 
 use super::{
     ModelUsage, RunResult, Usage,
-    message::{Members, count, json, members, status, usage},
+    message::{Members, json, status, usage},
     shared::Source,
     strict::{Reader, Value},
 };
@@ -16,30 +16,32 @@ pub(super) fn result<'a>(
     members: &mut Members,
     reader: &mut Reader<'a>,
     source: &mut Source<'a>,
-) -> Option<RunResult> {
-    members! { members, reader;
-        "subtype" => subtype, "is_error" => is_error, "api_error_status" => api_error_status, "result" => answer,
-        "session_id" => session_id, "duration_ms" => duration, "ttft_ms" => ttft, "num_turns" => turns,
-        "total_cost_usd" => cost, "usage" => used, "modelUsage" => models, "permission_denials" => denials,
-        "structured_output" => structured, "stop_reason" => stop_reason, "uuid" => uuid,
+) -> Option<Box<RunResult>> {
+    let mut line = Box::<RunResult>::default();
+    while let Some(name) = members.next(reader)? {
+        match name {
+            "subtype" => line.subtype = source.word(reader)?.unwrap_or_default(),
+            "is_error" => line.is_error = matches!(reader.value()?, Value::Bool(true)),
+            "api_error_status" => line.api_error_status = status(reader)?,
+            "result" => line.result = source.text(reader)?,
+            "session_id" => line.session_id = source.word(reader)?,
+            "duration_ms" => line.duration_ms = reader.count()?,
+            "ttft_ms" => line.ttft_ms = reader.count()?,
+            "num_turns" => line.num_turns = reader.count()?,
+            "total_cost_usd" => line.cost_nanos = usd_nanos(reader.value()?),
+            "usage" => line.usage = usage(reader)?.map(|found| found.usage),
+            "modelUsage" => line.model_usage = model_usages(reader, source)?,
+            "permission_denials" => line.permission_denials = items(reader)?,
+            "structured_output" => {
+                let found = reader.value()?;
+                line.structured_output = (!matches!(found, Value::Null)).then(|| json(found));
+            }
+            "stop_reason" => line.stop_reason = source.word(reader)?,
+            "uuid" => line.uuid = source.word(reader)?,
+            _ => reader.skip()?,
+        }
     }
-    Some(RunResult {
-        subtype: source.word(subtype).unwrap_or_default(),
-        is_error: matches!(is_error, Value::Bool(true)),
-        api_error_status: status(api_error_status),
-        result: source.text(answer),
-        session_id: source.word(session_id),
-        duration_ms: count(duration),
-        ttft_ms: count(ttft),
-        num_turns: count(turns),
-        cost_nanos: usd_nanos(cost),
-        usage: usage(used).map(|found| found.usage),
-        model_usage: model_usages(models, source).unwrap_or_default(),
-        permission_denials: items(denials).unwrap_or(0),
-        structured_output: (!matches!(structured, Value::Null)).then(|| json(structured)),
-        stop_reason: source.word(stop_reason),
-        uuid: source.word(uuid),
-    })
+    Some(line)
 }
 
 fn usd_nanos(value: Value<'_>) -> Option<i64> {
@@ -49,11 +51,14 @@ fn usd_nanos(value: Value<'_>) -> Option<i64> {
     }
 }
 
-/// How many items an array has.
-fn items(value: Value<'_>) -> Option<u64> {
-    let Value::Array(raw) = value else { return None };
-    let (mut reader, mut first, mut count) = (Reader::new(raw), true, 0);
+/// Reads how many items an array has; anything else has none.
+fn items(reader: &mut Reader<'_>) -> Option<u64> {
+    if reader.peek()? != b'[' {
+        reader.skip()?;
+        return Some(0);
+    }
     reader.take(b'[')?;
+    let (mut first, mut count) = (true, 0);
     while reader.next_item(&mut first)? {
         reader.skip()?;
         count += 1;
@@ -61,43 +66,39 @@ fn items(value: Value<'_>) -> Option<u64> {
     Some(count)
 }
 
-fn model_usages(value: Value<'_>, source: &mut Source<'_>) -> Option<Vec<ModelUsage>> {
-    let Value::Object(raw) = value else { return None };
-    let (mut reader, mut first) = (Reader::new(raw), true);
+fn model_usages<'a>(reader: &mut Reader<'a>, source: &mut Source<'a>) -> Option<Vec<ModelUsage>> {
+    if reader.peek()? != b'{' {
+        reader.skip()?;
+        return Some(Vec::new());
+    }
     reader.take(b'{')?;
-    let mut models = BTreeMap::new();
+    let (mut models, mut first) = (BTreeMap::new(), true);
     while let Some(name) = reader.next_member(&mut first)? {
-        let name = source.text(Value::Text(name))?;
-        let usage = model_usage(name.clone(), reader.value()?);
+        let name = source.of(name);
+        let usage = model_usage(name.clone(), reader)?;
         models.insert(name, usage);
     }
     Some(models.into_values().collect())
 }
 
-fn model_usage(model: ByteString, value: Value<'_>) -> ModelUsage {
-    let read = |raw| {
-        let (mut reader, mut first) = (Reader::new(raw), true);
-        let (mut usage, mut cost_nanos) = (Usage::default(), None);
-        reader.take(b'{')?;
-        while let Some(name) = reader.next_member(&mut first)? {
-            let value = reader.value()?;
-            let tokens = || count(value).unwrap_or(0);
-            match name.name() {
-                "inputTokens" => usage.input_tokens = tokens(),
-                "outputTokens" => usage.output_tokens = tokens(),
-                "cacheReadInputTokens" => usage.cache_read_tokens = tokens(),
-                "cacheCreationInputTokens" => usage.cache_write_5m_tokens = tokens(),
-                "webSearchRequests" => usage.web_searches = tokens(),
-                "costUSD" => cost_nanos = usd_nanos(value),
-                _ => {}
+/// Reads a model's totals; what is no object has none.
+fn model_usage(model: ByteString, reader: &mut Reader<'_>) -> Option<ModelUsage> {
+    let (mut usage, mut cost_nanos) = (Usage::default(), None);
+    reader.object(|name, reader| {
+        let count = match name {
+            "inputTokens" => &mut usage.input_tokens,
+            "outputTokens" => &mut usage.output_tokens,
+            "cacheReadInputTokens" => &mut usage.cache_read_tokens,
+            "cacheCreationInputTokens" => &mut usage.cache_write_5m_tokens,
+            "webSearchRequests" => &mut usage.web_searches,
+            "costUSD" => {
+                cost_nanos = usd_nanos(reader.value()?);
+                return Some(());
             }
-        }
-        Some((usage, cost_nanos))
-    };
-    let (usage, cost_nanos) = match value {
-        Value::Object(raw) => read(raw),
-        _ => None,
-    }
-    .unwrap_or_default();
-    ModelUsage { model, usage, cost_nanos }
+            _ => return reader.skip(),
+        };
+        *count = reader.count()?.unwrap_or(0);
+        Some(())
+    })?;
+    Some(ModelUsage { model, usage, cost_nanos })
 }

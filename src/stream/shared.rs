@@ -5,7 +5,7 @@ use bytestring::ByteString;
 
 use super::{
     StreamConfig,
-    strict::{Text, Value},
+    strict::{Reader, Text, Value},
 };
 
 /// A text if the bytes are UTF-8.
@@ -56,18 +56,28 @@ pub(super) struct Source<'a> {
     pub(super) pool: &'a mut Pool,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    /// A text as it was read.
+    pub(super) fn of(&mut self, text: Text<'_>) -> ByteString {
+        if text.escaped { self.pool.decode(text) } else { self.line.slice_ref(text.raw) }
+    }
+
     /// A text; anything else is as good as absent.
-    pub(super) fn text(&mut self, value: Value<'_>) -> Option<ByteString> {
+    pub(super) fn value(&mut self, value: Value<'_>) -> Option<ByteString> {
         match value {
-            Value::Text(text) if text.escaped => Some(self.pool.decode(text)),
-            Value::Text(text) => Some(self.line.slice_ref(text.raw)),
+            Value::Text(text) => Some(self.of(text)),
             _ => None,
         }
     }
 
-    /// A text that is not empty.
-    pub(super) fn word(&mut self, value: Value<'_>) -> Option<ByteString> {
-        self.text(value).filter(|text| !text.is_empty())
+    /// Reads a text; anything else is as good as absent.
+    pub(super) fn text(&mut self, reader: &mut Reader<'a>) -> Option<Option<ByteString>> {
+        Some(reader.text()?.map(|text| self.of(text)))
+    }
+
+    /// Reads a text that is not empty.
+    pub(super) fn word(&mut self, reader: &mut Reader<'a>) -> Option<Option<ByteString>> {
+        let text = reader.text()?.filter(|text| !text.raw.is_empty());
+        Some(text.map(|text| self.of(text)))
     }
 }

@@ -6,7 +6,10 @@
 
 use std::borrow::Cow;
 
-use super::strings::{ESCAPED, MALFORMED, end_of_string, unescape};
+use super::{
+    read_usage::{plain_count, whole_number},
+    strings::{ESCAPED, MALFORMED, end_of_string, unescape},
+};
 
 /// A place in a JSON text. Its methods give `None` where the text is not JSON;
 /// nothing sensible can be read of it after that.
@@ -41,8 +44,15 @@ impl<'a> Reader<'a> {
     }
 
     /// The next byte that is no white space.
-    #[inline]
+    #[inline(always)]
     pub(super) fn peek(&mut self) -> Option<u8> {
+        let byte = *self.text.as_bytes().get(self.at)?;
+        if byte > b' ' { Some(byte) } else { self.peek_behind_blanks() }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn peek_behind_blanks(&mut self) -> Option<u8> {
         loop {
             let byte = *self.text.as_bytes().get(self.at)?;
             if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
@@ -52,7 +62,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    #[inline]
+    /// Where the next byte is, and what was read since such a place.
+    pub(super) const fn place(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn since(&self, place: usize) -> &'a str {
+        &self.text[place..self.at]
+    }
+
+    #[inline(always)]
     pub(super) fn take(&mut self, byte: u8) -> Option<()> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
@@ -94,6 +113,58 @@ impl<'a> Reader<'a> {
         }
         *first = false;
         Some(true)
+    }
+
+    /// Reads an object: `each` gets every member's name and has to read its value.
+    /// Anything else is walked over.
+    #[inline(always)]
+    pub(super) fn object(&mut self, mut each: impl FnMut(&'a str, &mut Self) -> Option<()>) -> Option<()> {
+        if self.peek()? != b'{' {
+            return self.skip();
+        }
+        self.at += 1;
+        let mut first = true;
+        while let Some(name) = self.next_member(&mut first)? {
+            each(name.name(), self)?;
+        }
+        Some(())
+    }
+
+    /// Reads a value that should be a text; anything else is as good as absent.
+    #[inline(always)]
+    pub(super) fn text(&mut self) -> Option<Option<Text<'a>>> {
+        if self.peek()? == b'"' {
+            return Some(Some(self.string()?));
+        }
+        self.skip()?;
+        Some(None)
+    }
+
+    /// Reads a value that should be a count: a whole number, also one written as
+    /// `12.0`. Anything else is as good as absent.
+    #[inline(always)]
+    pub(super) fn count(&mut self) -> Option<Option<u64>> {
+        self.peek()?;
+        match self.plain_count() {
+            Some(count) => Some(Some(count)),
+            None => self.any_count(),
+        }
+    }
+
+    /// Reads a [`plain_count`], if the next value is one.
+    #[inline(always)]
+    pub(super) fn plain_count(&mut self) -> Option<u64> {
+        let (count, length) = plain_count(&self.text.as_bytes()[self.at..])?;
+        self.at += length;
+        Some(count)
+    }
+
+    #[inline(never)]
+    fn any_count(&mut self) -> Option<Option<u64>> {
+        Some(match self.value()? {
+            Value::Number(raw) => whole_number(raw),
+            _ => None,
+        })
     }
 
     /// Reads a value; containers are walked over.
@@ -266,7 +337,7 @@ impl<'a> Text<'a> {
 }
 
 /// Names of members and types that mean something.
-const NAMES: [&str; 62] = [
+const NAMES: [&str; 75] = [
     "type",
     "event",
     "index",
@@ -329,4 +400,17 @@ const NAMES: [&str; 62] = [
     "input_json_delta",
     "tool_use",
     "tool_result",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "cache_creation",
+    "ephemeral_5m_input_tokens",
+    "ephemeral_1h_input_tokens",
+    "server_tool_use",
+    "web_search_requests",
+    "speed",
+    "inference_geo",
+    "service_tier",
+    "iterations",
 ];

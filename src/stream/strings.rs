@@ -1,6 +1,6 @@
 //! JSON strings: where one ends, and what it says.
 
-use super::blocks::{BLOCK, Look, escapes, with_the_best_look};
+use super::blocks::{BLOCK, Look, escapes, said, with_the_best_look};
 
 /// Of a string's end: there are escapes before it.
 pub(super) const ESCAPED: usize = 1 << (usize::BITS - 1);
@@ -12,19 +12,27 @@ pub(super) const MALFORMED: usize = usize::MAX;
 /// a larger value would be written and read back in every member of every line.
 #[inline(always)]
 pub(super) fn end_of_string(bytes: &[u8], from: usize) -> usize {
-    // Names and most values are short.
-    if let Some(short) = bytes[from..].first_chunk() {
+    // Names, ids and most values are short.
+    let mut at = from;
+    for _ in 0..SHORT_LOOKS {
+        let Some(short) = bytes[at..].first_chunk() else { break };
         let special = special_bytes(short);
-        let at = from + special.trailing_zeros() as usize;
-        if special != 0 && bytes[at] == b'"' {
-            return at;
+        if special != 0 {
+            let found = at + special.trailing_zeros() as usize;
+            if bytes[found] == b'"' {
+                return found;
+            }
+            break;
         }
+        at += SHORT;
     }
-    end_of_long_string(bytes, from)
+    end_of_long_string(bytes, at)
 }
 
-/// How long a short string may be.
+/// So many bytes of a short string are looked at together, and so often: an id has
+/// up to 36 of them.
 const SHORT: usize = 16;
+const SHORT_LOOKS: usize = 3;
 
 /// A bit for each quote, backslash and control character.
 #[cfg(target_arch = "x86_64")]
@@ -127,10 +135,27 @@ with_the_best_look! {
 fn unescape_by<L: Look>(from: &[u8], to: &mut [u8]) -> usize {
     let (mut base, mut read, mut written, mut open) = (0, 0, 0, false);
     while let Some(block) = from[base..].first_chunk::<BLOCK>() {
-        let (_, mut starts, is_open) = escapes(L::equal(block, b'\\'), open);
-        open = is_open;
+        let (escaped, mut starts, is_open) = escapes(L::equal(block, b'\\'), open);
         // An escape of the block before may reach into this one.
-        let done = (read - base).min(BLOCK) as u32;
+        let mut done = (read - base).min(BLOCK) as u32;
+        if let Some(room) = to[written..].first_chunk_mut::<BLOCK>()
+            && escaped & L::equal(block, b'u') == 0
+        {
+            let dropped = starts | !u64::MAX.checked_shl(done).unwrap_or(0);
+            if L::squeeze(block, escaped, dropped, room) {
+                written += BLOCK - dropped.count_ones() as usize;
+                (base, open) = (base + BLOCK, is_open);
+                read = read.max(base);
+                continue;
+            }
+        }
+        if open && read == base {
+            // Its backslash was at the end of a block that was squeezed.
+            let (more, length) = unescape_one(&from[base - 1..], &mut to[written..]);
+            (read, written) = (base - 1 + length, written + more);
+            done = (read - base) as u32;
+        }
+        open = is_open;
         starts &= u64::MAX.checked_shl(done).unwrap_or(0);
         while starts != 0 {
             let at = base + starts.trailing_zeros() as usize;
@@ -145,6 +170,9 @@ fn unescape_by<L: Look>(from: &[u8], to: &mut [u8]) -> usize {
             written += copy(from, read..base, &mut to[written..]);
             read = base;
         }
+    }
+    if open && read == base {
+        read -= 1;
     }
     while read < from.len() {
         if from[read] == b'\\' {
@@ -177,25 +205,9 @@ fn unescape_one(from: &[u8], to: &mut [u8]) -> (usize, usize) {
         let (character, length) = unicode_escape(from);
         return (character.encode_utf8(to).len(), length);
     }
-    to[0] = SAID[usize::from(code)];
+    to[0] = said(code);
     (1, 2.min(from.len()))
 }
-
-/// What a byte behind a backslash stands for.
-const SAID: [u8; 256] = {
-    let mut said = [0; 256];
-    let mut at = 0;
-    while at < 256 {
-        said[at] = at as u8;
-        at += 1;
-    }
-    said[b'n' as usize] = b'\n';
-    said[b't' as usize] = b'\t';
-    said[b'r' as usize] = b'\r';
-    said[b'b' as usize] = 0x08;
-    said[b'f' as usize] = 0x0C;
-    said
-};
 
 /// The character at an escape of the form `\uXXXX`, or two of them, and how long
 /// they are.
