@@ -8,8 +8,9 @@ pub(super) const BLOCK: usize = 64;
 pub(super) struct Masks {
     pub(super) quotes: u64,
     pub(super) backslashes: u64,
-    /// Control characters, which a string may not hold as they are.
-    pub(super) controls: u64,
+    /// Control characters, which a string may not hold as they are, and what is not
+    /// ASCII, which has to be UTF-8.
+    pub(super) odd: u64,
 }
 
 /// A way to look at a block.
@@ -20,13 +21,12 @@ pub(super) trait Look {
     /// A bit for each byte below 0x20.
     fn controls(block: &[u8; BLOCK]) -> u64;
 
+    /// A bit for each byte below 0x20 or above 0x7F.
+    fn odd(block: &[u8; BLOCK]) -> u64;
+
     #[inline(always)]
     fn masks(block: &[u8; BLOCK]) -> Masks {
-        Masks {
-            quotes: Self::equal(block, b'"'),
-            backslashes: Self::equal(block, b'\\'),
-            controls: Self::controls(block),
-        }
+        Masks { quotes: Self::equal(block, b'"'), backslashes: Self::equal(block, b'\\'), odd: Self::odd(block) }
     }
 
     /// A bit for each byte that may follow a backslash.
@@ -87,12 +87,20 @@ impl Words {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGHS: u64 = Self::ONES << 7;
 
-    /// A bit for each quote, backslash and control character of a few words.
+    /// A bit for each quote, backslash, control character, and what is not ASCII, of
+    /// a few words.
     #[cfg(not(target_arch = "x86_64"))]
     #[inline(always)]
     pub(super) fn special(block: &[u8]) -> u64 {
         let equal = |byte: u8| Self::zeros(block, |word| word ^ (Self::ONES * u64::from(byte)));
-        equal(b'"') | equal(b'\\') | Self::zeros(block, |word| word & (Self::ONES * 0xE0))
+        equal(b'"') | equal(b'\\') | Self::zeros(block, Self::odd_as_zeros)
+    }
+
+    /// Zero for each byte below 0x20 or above 0x7F, and for no other.
+    #[inline(always)]
+    const fn odd_as_zeros(word: u64) -> u64 {
+        let high = (word & Self::HIGHS) >> 7;
+        (word & (Self::ONES * 0x60)) & !(high * 0x60)
     }
 
     /// A bit for each byte of which `word` makes zero, of at most eight words.
@@ -121,16 +129,22 @@ impl Look for Words {
     fn controls(block: &[u8; BLOCK]) -> u64 {
         Self::zeros(block, |word| word & (Self::ONES * 0xE0))
     }
+
+    #[inline(always)]
+    fn odd(block: &[u8; BLOCK]) -> u64 {
+        Self::zeros(block, Self::odd_as_zeros)
+    }
 }
 
 /// What processors of the family of x86-64 have for this.
 #[cfg(target_arch = "x86_64")]
 pub(super) mod x86 {
     use std::arch::x86_64::{
-        __m256i, __m512i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8,
-        _mm256_set1_epi8, _mm512_cmpeq_epi8_mask, _mm512_cmplt_epu8_mask, _mm512_loadu_si512,
-        _mm512_mask_mov_epi8, _mm512_maskz_compress_epi8, _mm512_movepi8_mask, _mm512_permutex2var_epi8,
-        _mm512_set1_epi8, _mm512_storeu_si512, _mm512_test_epi8_mask,
+        __m256i, __m512i, _mm256_cmpeq_epi8, _mm256_cmpgt_epi8, _mm256_loadu_si256, _mm256_min_epu8,
+        _mm256_movemask_epi8, _mm256_set1_epi8, _mm512_cmpeq_epi8_mask, _mm512_cmplt_epi8_mask,
+        _mm512_cmplt_epu8_mask, _mm512_loadu_si512, _mm512_mask_mov_epi8, _mm512_maskz_compress_epi8,
+        _mm512_movepi8_mask, _mm512_permutex2var_epi8, _mm512_set1_epi8, _mm512_storeu_si512,
+        _mm512_test_epi8_mask,
     };
 
     use std::sync::atomic::{AtomicU8, Ordering};
@@ -201,6 +215,12 @@ pub(super) mod x86 {
                 _mm256_cmpeq_epi8(bytes, _mm256_min_epu8(bytes, _mm256_set1_epi8(0x1F)))
             })
         }
+
+        #[inline(always)]
+        fn odd(block: &[u8; BLOCK]) -> u64 {
+            // SAFETY: as above. As signed numbers, those above 0x7F are below zero.
+            Self::halves(block, |bytes| unsafe { _mm256_cmpgt_epi8(_mm256_set1_epi8(0x20), bytes) })
+        }
     }
 
     /// To be used only where [`best`] is this: it needs AVX-512 with BW, VBMI and VBMI2.
@@ -236,6 +256,12 @@ pub(super) mod x86 {
         fn controls(block: &[u8; BLOCK]) -> u64 {
             // SAFETY: as above.
             unsafe { _mm512_cmplt_epu8_mask(Self::load(block), _mm512_set1_epi8(0x20)) }
+        }
+
+        #[inline(always)]
+        fn odd(block: &[u8; BLOCK]) -> u64 {
+            // SAFETY: as above. As signed numbers, those above 0x7F are below zero.
+            unsafe { _mm512_cmplt_epi8_mask(Self::load(block), _mm512_set1_epi8(0x20)) }
         }
 
         #[inline(always)]
@@ -307,6 +333,7 @@ mod tests {
             assert_eq!(L::equal(block, byte), one_by_one(block, |b| b == byte), "{byte}");
         }
         assert_eq!(L::controls(block), one_by_one(block, |b| b < 0x20));
+        assert_eq!(L::odd(block), one_by_one(block, |b| !(0x20..0x80).contains(&b)));
         assert_eq!(L::codes(block), one_by_one(block, |b| b"\"\\/bfnrtu".contains(&b)));
     }
 

@@ -75,24 +75,21 @@ impl Content {
     pub(super) fn read<'a>(reader: &mut Reader<'a>, source: &Source<'a>) -> Option<Self> {
         if reader.peek()? != b'[' {
             return Some(reader.text()?.map_or_else(Self::default, |text| Self {
-                json: source.line.slice_ref(text.raw),
+                json: source.share(text.raw),
                 shape: Shape::Text { escaped: text.escaped },
             }));
         }
-        let from = reader.place();
-        reader.take(b'[')?;
-        let (mut first, mut one) = (true, None);
-        if reader.peek()? == b'{' {
-            first = false;
-            one = Some(Block::read(reader)?);
-        }
-        while reader.next_item(&mut first)? {
+        let mut one = None;
+        let array = reader.array(|first, reader| {
             one = None;
-            reader.skip()?;
-        }
-        let array = reader.since(from);
+            if first && reader.peek()? == b'{' {
+                one = Some(Block::read(reader)?);
+                return Some(());
+            }
+            reader.skip()
+        })?;
         let shape = one.map_or(Shape::Blocks, |block| Shape::of(&block, array));
-        Some(Self { json: source.line.slice_ref(array), shape })
+        Some(Self { json: source.share(array), shape })
     }
 
     /// Whether there was none.
@@ -105,7 +102,7 @@ impl Content {
     #[must_use]
     pub fn blocks(&self) -> Vec<ContentBlock> {
         let mut pool = Pool::none();
-        let mut source = Source { line: &self.json, pool: &mut pool };
+        let mut source = Source { line: self.json.as_bytes(), pool: &mut pool };
         let mut text =
             |from: u32, to: u32, escaped| source.of(Text { raw: &self.json[from as usize..to as usize], escaped });
         match self.shape {
@@ -119,13 +116,12 @@ impl Content {
     }
 
     fn read_all(&self) -> Option<Vec<ContentBlock>> {
-        let mut source = Source { line: &self.json, pool: &mut Pool::none() };
-        let mut reader = Reader::new(&self.json);
-        reader.take(b'[')?;
-        let (mut blocks, mut first) = (Vec::new(), true);
-        while reader.next_item(&mut first)? {
-            blocks.push(block(&mut reader, &mut source)?);
-        }
+        let mut source = Source { line: self.json.as_bytes(), pool: &mut Pool::none() };
+        let mut blocks = Vec::new();
+        Reader::new(self.json.as_bytes()).array(|_, reader| {
+            blocks.push(block(reader, &mut source)?);
+            Some(())
+        })?;
         Some(blocks)
     }
 }

@@ -48,7 +48,7 @@ fn typed<'a, T>(
 ) -> Option<T> {
     if reader.peek()? != b'{' {
         reader.skip()?;
-        return read(NONE, &mut Members { first: true, retyped: false }, &mut Reader::new("}"));
+        return read(NONE, &mut Members { first: true, retyped: false }, &mut Reader::new(b"}"));
     }
     let beginning = reader.clone();
     reader.take(b'{')?;
@@ -132,7 +132,7 @@ fn system<'a>(members: &mut Members, reader: &mut Reader<'a>, source: &mut Sourc
             "session_id" => init.session_id = source.word(reader)?,
             "model" => init.model = source.word(reader)?,
             "cwd" => init.cwd = source.word(reader)?,
-            "tools" => init.tools = texts(reader.value()?, source),
+            "tools" => init.tools = texts(reader, source)?,
             "claude_code_version" => init.version = source.word(reader)?,
             "attempt" => retry.attempt = small(reader)?,
             "error_status" => retry.status = status(reader)?,
@@ -408,20 +408,24 @@ pub(super) fn json(value: Value<'_>) -> serde_json::Value {
     }
 }
 
-/// An array of texts; one of anything else is as good as none.
-fn texts(value: Value<'_>, source: &mut Source<'_>) -> Vec<ByteString> {
-    let mut read = |raw| {
-        let (mut reader, mut first, mut texts) = (Reader::new(raw), true, Vec::new());
-        reader.take(b'[')?;
-        while reader.next_item(&mut first)? {
-            texts.push(source.value(reader.value()?)?);
-        }
-        Some(texts)
-    };
-    match value {
-        Value::Array(raw) => read(raw).unwrap_or_default(),
-        _ => Vec::new(),
+/// Reads an array of texts; one of anything else is as good as none.
+fn texts<'a>(reader: &mut Reader<'a>, source: &mut Source<'a>) -> Option<Vec<ByteString>> {
+    let (mut texts, mut all) = (Vec::new(), true);
+    if reader.peek()? != b'[' {
+        reader.skip()?;
+        return Some(texts);
     }
+    reader.array(|_, reader| {
+        match source.text(reader)? {
+            Some(text) => texts.push(text),
+            None => all = false,
+        }
+        Some(())
+    })?;
+    if !all {
+        texts.clear();
+    }
+    Some(texts)
 }
 
 fn small(reader: &mut Reader<'_>) -> Option<u32> {

@@ -106,13 +106,12 @@ impl MessageParser {
         if bytes.trim_ascii().is_empty() {
             return Ok(None);
         }
-        let text = shared::text(bytes).map_err(|bytes| malformed(&bytes))?;
-        let mut reader = Reader::new(&text);
+        let mut reader = Reader::new(&bytes);
         let object = reader.peek() == Some(b'{');
-        let kind = line(&mut reader, &mut Source { line: &text, pool }).filter(|_| object && reader.is_at_end());
+        let kind = line(&mut reader, &mut Source { line: &bytes, pool }).filter(|_| object && reader.is_at_end());
         match kind {
-            Some(kind) => Ok(Some(Event::new(kind, text.into_bytes()))),
-            None => Err(malformed(text.as_bytes())),
+            Some(kind) => Ok(Some(Event::new(kind, bytes))),
+            None => Err(malformed(&bytes)),
         }
     }
 }

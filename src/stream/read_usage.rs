@@ -114,12 +114,7 @@ impl<'a> Walk<'a> for Reader<'a> {
 
     #[inline(always)]
     fn items(&mut self, mut each: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
-        let mut first = true;
-        self.take(b'[')?;
-        while self.next_item(&mut first)? {
-            each(self)?;
-        }
-        Some(())
+        self.array(|_, reader| each(reader)).map(drop)
     }
 
     fn scalar(&mut self) -> Option<Scalar<'a>> {

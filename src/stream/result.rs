@@ -57,12 +57,11 @@ fn items(reader: &mut Reader<'_>) -> Option<u64> {
         reader.skip()?;
         return Some(0);
     }
-    reader.take(b'[')?;
-    let (mut first, mut count) = (true, 0);
-    while reader.next_item(&mut first)? {
-        reader.skip()?;
+    let mut count = 0;
+    reader.array(|_, reader| {
         count += 1;
-    }
+        reader.skip()
+    })?;
     Some(count)
 }
 

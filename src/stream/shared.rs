@@ -52,14 +52,20 @@ impl Pool {
 /// What the texts of one message are made from: its own bytes, or where those
 /// hold escapes, the pool.
 pub(super) struct Source<'a> {
-    pub(super) line: &'a ByteString,
+    pub(super) line: &'a Bytes,
     pub(super) pool: &'a mut Pool,
 }
 
 impl<'a> Source<'a> {
     /// A text as it was read.
     pub(super) fn of(&mut self, text: Text<'_>) -> ByteString {
-        if text.escaped { self.pool.decode(text) } else { self.line.slice_ref(text.raw) }
+        if text.escaped { self.pool.decode(text) } else { self.share(text.raw) }
+    }
+
+    /// A piece of the line.
+    pub(super) fn share(&self, piece: &str) -> ByteString {
+        // SAFETY: the bytes are those of a `str`, and `Bytes` never change.
+        unsafe { ByteString::from_bytes_unchecked(self.line.slice_ref(piece.as_bytes())) }
     }
 
     /// A text; anything else is as good as absent.

@@ -15,7 +15,7 @@ use super::{
 /// nothing sensible can be read of it after that.
 #[derive(Clone, Debug)]
 pub(super) struct Reader<'a> {
-    text: &'a str,
+    bytes: &'a [u8],
     at: usize,
 }
 
@@ -39,14 +39,14 @@ pub(super) struct Text<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) const fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
     }
 
     /// The next byte that is no white space.
     #[inline(always)]
     pub(super) fn peek(&mut self) -> Option<u8> {
-        let byte = *self.text.as_bytes().get(self.at)?;
+        let byte = *self.bytes.get(self.at)?;
         if byte > b' ' { Some(byte) } else { self.peek_behind_blanks() }
     }
 
@@ -54,7 +54,7 @@ impl<'a> Reader<'a> {
     #[inline(never)]
     fn peek_behind_blanks(&mut self) -> Option<u8> {
         loop {
-            let byte = *self.text.as_bytes().get(self.at)?;
+            let byte = *self.bytes.get(self.at)?;
             if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
                 return Some(byte);
             }
@@ -62,13 +62,28 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Where the next byte is, and what was read since such a place.
-    pub(super) const fn place(&self) -> usize {
-        self.at
+    /// Reads an array, and gives it as it stands in the text: `each` gets whether a
+    /// value is the first one, and has to read it.
+    #[inline(always)]
+    pub(super) fn array(&mut self, mut each: impl FnMut(bool, &mut Self) -> Option<()>) -> Option<&'a str> {
+        let (from, mut first) = (self.at, true);
+        self.take(b'[')?;
+        loop {
+            let is_first = first;
+            if !self.next_item(&mut first)? {
+                return Some(self.since(from));
+            }
+            each(is_first, self)?;
+        }
     }
 
-    pub(super) fn since(&self, place: usize) -> &'a str {
-        &self.text[place..self.at]
+    /// What was read since a place, at which a value has to begin.
+    #[inline(always)]
+    fn since(&self, place: usize) -> &'a str {
+        // SAFETY: all bytes since then were read or walked over. Those outside of
+        // strings are ASCII, or the text would have been refused, and strings are
+        // UTF-8, or `end_of_string` would have refused them.
+        unsafe { str::from_utf8_unchecked(&self.bytes[place..self.at]) }
     }
 
     #[inline(always)]
@@ -154,7 +169,7 @@ impl<'a> Reader<'a> {
     /// Reads a [`plain_count`], if the next value is one.
     #[inline(always)]
     pub(super) fn plain_count(&mut self) -> Option<u64> {
-        let (count, length) = plain_count(&self.text.as_bytes()[self.at..])?;
+        let (count, length) = plain_count(&self.bytes[self.at..])?;
         self.at += length;
         Some(count)
     }
@@ -176,18 +191,18 @@ impl<'a> Reader<'a> {
             b'"' => Value::Text(self.string()?),
             b'{' => {
                 self.skip_container()?;
-                Value::Object(&self.text[from..self.at])
+                Value::Object(self.since(from))
             }
             b'[' => {
                 self.skip_container()?;
-                Value::Array(&self.text[from..self.at])
+                Value::Array(self.since(from))
             }
             b'n' => self.name("null").map(|()| Value::Null)?,
             b't' => self.name("true").map(|()| Value::Bool(true))?,
             b'f' => self.name("false").map(|()| Value::Bool(false))?,
             _ => {
                 self.number()?;
-                Value::Number(&self.text[from..self.at])
+                Value::Number(self.since(from))
             }
         })
     }
@@ -202,11 +217,11 @@ impl<'a> Reader<'a> {
     }
 
     fn name(&mut self, name: &str) -> Option<()> {
-        self.text.as_bytes()[self.at..].starts_with(name.as_bytes()).then(|| self.at += name.len())
+        self.bytes[self.at..].starts_with(name.as_bytes()).then(|| self.at += name.len())
     }
 
     fn number(&mut self) -> Option<()> {
-        let bytes = self.text.as_bytes();
+        let bytes = self.bytes;
         let digits = |from: usize| {
             let count = bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
             (count > 0).then_some(from + count)
@@ -230,13 +245,15 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     fn string(&mut self) -> Option<Text<'a>> {
         self.take(b'"')?;
-        let found = end_of_string(self.text.as_bytes(), self.at);
+        let found = end_of_string(self.bytes, self.at);
         if found == MALFORMED {
             return None;
         }
         let (from, end, escaped) = (self.at, found & !ESCAPED, found & ESCAPED != 0);
         self.at = end + 1;
-        Some(Text { raw: &self.text[from..end], escaped })
+        // SAFETY: `end_of_string` has checked it.
+        let raw = unsafe { str::from_utf8_unchecked(&self.bytes[from..end]) };
+        Some(Text { raw, escaped })
     }
 
     /// Walks over a container however deep it is, without recursion.

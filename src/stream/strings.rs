@@ -8,7 +8,7 @@ pub(super) const ESCAPED: usize = 1 << (usize::BITS - 1);
 pub(super) const MALFORMED: usize = usize::MAX;
 
 /// Where the closing quote of a string is that begins at `from`; with a mark if it
-/// holds escapes. A plain number, as that is returned in a register: the parts of
+/// holds escapes. All of it up to there is UTF-8. A plain number, as that is returned in a register: the parts of
 /// a larger value would be written and read back in every member of every line.
 #[inline(always)]
 pub(super) fn end_of_string(bytes: &[u8], from: usize) -> usize {
@@ -34,12 +34,12 @@ pub(super) fn end_of_string(bytes: &[u8], from: usize) -> usize {
 const SHORT: usize = 16;
 const SHORT_LOOKS: usize = 3;
 
-/// A bit for each quote, backslash and control character.
+/// A bit for each quote, backslash, control character, and what is not ASCII.
 #[cfg(target_arch = "x86_64")]
-#[inline]
+#[inline(always)]
 fn special_bytes(block: &[u8; SHORT]) -> u32 {
     use std::arch::x86_64::{
-        _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
+        _mm_cmpeq_epi8, _mm_cmplt_epi8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
     };
     let both = u128::from_le_bytes(*block);
     let (low, high) = (both as u64, (both >> 64) as u64);
@@ -48,12 +48,13 @@ fn special_bytes(block: &[u8; SHORT]) -> u32 {
         let bytes = _mm_set_epi64x(high as i64, low as i64);
         let quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'"' as i8));
         let backslashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\\' as i8));
-        let controls = _mm_cmpeq_epi8(bytes, _mm_min_epu8(bytes, _mm_set1_epi8(0x1F)));
-        _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quotes, backslashes), controls)) as u32
+        // As signed numbers, those that are not ASCII are below zero.
+        let odd = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
+        _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quotes, backslashes), odd)) as u32
     }
 }
 
-/// A bit for each quote, backslash and control character.
+/// A bit for each quote, backslash, control character, and what is not ASCII.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline]
 fn special_bytes(block: &[u8; SHORT]) -> u32 {
@@ -66,7 +67,7 @@ with_the_best_look! {
 
 #[inline(always)]
 fn walk<L: Look>(bytes: &[u8], from: usize) -> usize {
-    let (mut at, mut open, mut mark) = (from, false, 0);
+    let (mut at, mut open, mut mark, mut ascii) = (from, false, 0, true);
     loop {
         let padded;
         let block = match bytes[at..].first_chunk::<BLOCK>() {
@@ -84,8 +85,11 @@ fn walk<L: Look>(bytes: &[u8], from: usize) -> usize {
         let ends = masks.quotes & !escaped;
         // The bits below the first end, or all of them.
         let within = ends.wrapping_sub(1) & !ends;
-        if masks.controls & within != 0 {
-            return MALFORMED;
+        if masks.odd & within != 0 {
+            if L::controls(block) & within != 0 {
+                return MALFORMED;
+            }
+            ascii = false;
         }
         if (masks.backslashes | escaped) & within != 0 {
             mark = ESCAPED;
@@ -95,7 +99,8 @@ fn walk<L: Look>(bytes: &[u8], from: usize) -> usize {
             }
         }
         if ends != 0 {
-            return (at + ends.trailing_zeros() as usize) | mark;
+            let end = at + ends.trailing_zeros() as usize;
+            return if ascii || is_utf8(&bytes[from..end]) { end | mark } else { MALFORMED };
         }
         open = is_open;
         at += BLOCK;
@@ -103,6 +108,11 @@ fn walk<L: Look>(bytes: &[u8], from: usize) -> usize {
             return MALFORMED;
         }
     }
+}
+
+#[inline(never)]
+fn is_utf8(bytes: &[u8]) -> bool {
+    simdutf8::basic::from_utf8(bytes).is_ok()
 }
 
 /// The last bytes, with blanks behind them.
@@ -222,4 +232,57 @@ fn unicode_escape(bytes: &[u8]) -> (char, usize) {
         return (char::from_u32(joined).unwrap_or(char::REPLACEMENT_CHARACTER), 12);
     }
     (char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), 6)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::stream::blocks::Words;
+    #[cfg(target_arch = "x86_64")]
+    use crate::stream::blocks::x86;
+
+    /// A string's end, and what it says, as one way to look finds it.
+    fn read<L: Look>(bytes: &[u8]) -> (usize, Vec<u8>) {
+        let end = walk::<L>(bytes, 0);
+        if end == MALFORMED {
+            return (end, Vec::new());
+        }
+        let raw = &bytes[..end & !ESCAPED];
+        let mut said = vec![0; raw.len()];
+        let length = unescape_by::<L>(raw, &mut said);
+        said.truncate(length);
+        (end, said)
+    }
+
+    proptest! {
+        #[test]
+        fn every_way_to_look_reads_the_same(
+            pieces in prop::collection::vec(prop::sample::select(vec![
+                "a", "0123456789", "é", "a stretch of text that is longer than half a block", "\\n", "\\t", "\\\"",
+                "\\\\", "\\/", "\\u0041", "\\u00e9", "\\ud83d\\ude00", "\\ud83d",
+            ]), 0..60),
+            spoiled in prop::option::weighted(0.1, (any::<prop::sample::Index>(), any::<u8>())),
+        ) {
+            let mut bytes = (pieces.concat() + "\"").into_bytes();
+            if let Some((at, byte)) = spoiled {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            let found = read::<Words>(&bytes);
+            let quoted = [b"\"", &bytes[..]].concat();
+            let plain = serde_json::Deserializer::from_slice(&quoted).into_iter::<&serde_json::value::RawValue>().next();
+            prop_assert_eq!(found.0 != MALFORMED, plain.is_some_and(|read| read.is_ok()));
+            #[cfg(target_arch = "x86_64")]
+            {
+                if x86::best() >= x86::AVX2 {
+                    prop_assert_eq!(&read::<x86::Avx2>(&bytes), &found);
+                }
+                if x86::best() >= x86::AVX512 {
+                    prop_assert_eq!(&read::<x86::Avx512>(&bytes), &found);
+                }
+            }
+        }
+    }
 }
