@@ -13,7 +13,7 @@ use crate::{
     analytics, completions, config,
     config::{ConfigFile, Key},
     context::{Context, Global},
-    doctor, external, help, import, man, query, serve, simulate, statusline, stream, timeseries,
+    doctor, external, help, import, man, profile, query, serve, simulate, statusline, stream, timeseries,
 };
 
 /// Run Claude from scripts and CI, stream its answers, and know what every request cost.
@@ -55,6 +55,9 @@ pub(crate) enum Command {
     /// Print a line for Claude Code's status line
     #[command(after_long_help = help::shown_examples("statusline"))]
     Statusline(statusline::Args),
+    /// Show where the time of a command goes
+    #[command(after_long_help = help::shown_examples("profile"))]
+    Profile(profile::Args),
     /// Serve the dashboard, live, and its data
     #[command(after_long_help = help::shown_examples("serve"))]
     Serve(serve::Args),
@@ -137,7 +140,13 @@ impl Cli {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         match self.command {
             _ if self.list => external::list(),
-            Some(command) => command.run(context),
+            Some(command) => {
+                // A profile listens as well.
+                if !matches!(command, Command::Profile(_)) {
+                    context.trace(None);
+                }
+                command.run(context)
+            }
             None => Ok(claude_cli::ExitClass::Usage.code().into()),
         }
     }
@@ -152,6 +161,7 @@ impl Command {
             Self::Analytics(command) => command.run(context),
             Self::Timeseries(args) => timeseries::run(&args, context),
             Self::Statusline(args) => statusline::run(&args, context),
+            Self::Profile(args) => profile::run(args, context),
             Self::Serve(args) => serve::run(&args, context),
             Self::Simulate(args) => simulate::run(args, context),
             Self::Config(command) => command.run(context),
@@ -192,6 +202,7 @@ mod tests {
             "analytics",
             "timeseries",
             "statusline",
+            "profile",
             "serve",
             "simulate",
             "config",

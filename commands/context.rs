@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use claude_cli::{analytics::parse_zone, pricing::PriceTable};
+use claude_cli::{analytics::parse_zone, measure::Collector, pricing::PriceTable};
 use etcetera::{BaseStrategy, base_strategy::Xdg};
 use jiff::tz::TimeZone;
 
@@ -93,6 +93,10 @@ pub(crate) struct Global {
 
 pub(crate) struct Context {
     global: Global,
+    /// Stdout is a terminal, or was when this process started.
+    terminal: bool,
+    /// It is not the user who asks, but a measurement.
+    measured: bool,
     pub(crate) config: ConfigFile,
     pub(crate) tz: TimeZone,
     prices: OnceCell<Arc<PriceTable>>,
@@ -100,9 +104,34 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn new(global: Global, config: ConfigFile) -> anyhow::Result<Self> {
-        trace(global.verbose);
         let tz = parse_zone(&global.tz)?;
-        Ok(Self { global, config, tz, prices: OnceCell::new() })
+        let terminal = stdout().is_terminal();
+        Ok(Self { global, terminal, measured: false, config, tz, prices: OnceCell::new() })
+    }
+
+    /// The same for a command that is measured, with a ledger of its own if one is
+    /// named.
+    pub(crate) fn measured(&self, ledger: Option<PathBuf>) -> Self {
+        let mut global = self.global.clone();
+        global.db = ledger.or(global.db);
+        Self {
+            global,
+            terminal: self.terminal,
+            measured: true,
+            config: self.config.clone(),
+            tz: self.tz.clone(),
+            prices: OnceCell::new(),
+        }
+    }
+
+    /// Whether it is a measurement that asks.
+    pub(crate) const fn is_measured(&self) -> bool {
+        self.measured
+    }
+
+    /// Has what is done told of: on stderr if that is wanted, and to a collector.
+    pub(crate) fn trace(&self, collector: Option<&Collector>) {
+        trace(self.global.verbose, collector);
     }
 
     /// The ledger's file.
@@ -128,7 +157,7 @@ impl Context {
 
     /// How to write a report.
     pub(crate) fn format(&self) -> Format {
-        self.global.format.unwrap_or_else(|| if stdout().is_terminal() { Format::Table } else { Format::Json })
+        self.global.format.unwrap_or(if self.terminal { Format::Table } else { Format::Json })
     }
 
     /// The format asked for, if any was.
@@ -150,7 +179,7 @@ impl Context {
 
     /// Whether stdout may be coloured.
     pub(crate) fn colors_stdout(&self) -> bool {
-        colors(self.global.color, stdout().is_terminal())
+        colors(self.global.color, self.terminal)
     }
 
     /// Whether stdout may be coloured where whoever reads it shows colours
@@ -196,11 +225,12 @@ fn colors(when: Color, terminal: bool) -> bool {
 }
 
 /// Tells on stderr what is being done.
-fn trace(verbose: u8) {
+fn trace(verbose: u8, collector: Option<&Collector>) {
     let level = match verbose {
-        0 => return,
-        1 => tracing::Level::DEBUG,
-        _ => tracing::Level::TRACE,
+        0 if collector.is_none() => return,
+        0 => tracing_subscriber::filter::LevelFilter::OFF,
+        1 => tracing_subscriber::filter::LevelFilter::DEBUG,
+        _ => tracing_subscriber::filter::LevelFilter::TRACE,
     };
     // Of ourselves alone: other crates would tell of headers, and keys are in them.
     let ours = tracing_subscriber::filter::filter_fn(|metadata| metadata.target().starts_with("claude_cli"));
@@ -211,9 +241,9 @@ fn trace(verbose: u8) {
         .with_target(false)
         .without_time()
         .with_filter(ours)
-        .with_filter(tracing_subscriber::filter::LevelFilter::from_level(level));
+        .with_filter(level);
     // Only the first of a process counts.
-    let _ = tracing_subscriber::registry().with(layer).try_init();
+    let _ = tracing_subscriber::registry().with(layer).with(collector.map(Collector::layer)).try_init();
 }
 
 /// The folder of the config file, the price table and the templates.

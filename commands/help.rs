@@ -191,6 +191,16 @@ pub(crate) fn examples(command: &str) -> &'static [Entry] {
             ("claude-cli analytics cache clear --kind summary", "Forget what is kept of summaries."),
             ("claude-cli analytics cache warm", "Have the answers ready to what is asked most."),
         ],
+        "profile" => &[
+            (
+                "claude-cli profile query --runs 5 --trace query.json \"hi\"",
+                "The phases of a query, and a trace for ui.perfetto.dev.",
+            ),
+            (
+                "claude-cli profile import --flame import.svg",
+                "Where the time of a first import goes, as a flame graph.",
+            ),
+        ],
         "serve" => &[
             (
                 "claude-cli serve --watch",
@@ -273,6 +283,7 @@ mod tests {
             "timeseries",
             "cache",
             "dashboard",
+            "profile",
             "simulate",
             "config",
             "completions",

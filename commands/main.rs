@@ -17,6 +17,7 @@ mod help;
 mod import;
 mod man;
 mod output;
+mod profile;
 mod prompt;
 mod query;
 mod recording;
@@ -32,6 +33,11 @@ mod timeseries;
 use std::{io, process::ExitCode};
 
 use claude_cli::client::Secrets;
+
+/// Counts what is allocated, for `profile`.
+#[cfg(feature = "count-allocations")]
+#[global_allocator]
+static ALLOCATOR: claude_cli::measure::CountingAllocator = claude_cli::measure::CountingAllocator;
 
 fn main() -> ExitCode {
     completions::answer_shell();

@@ -66,7 +66,11 @@ fn page(command: &Command, name: &str) -> io::Result<Vec<u8>> {
         man.render_subcommands_section(&mut page)?;
     }
     let mut roff = Roff::new();
-    let examples = examples(command.get_name());
+    // `profile query` has the examples of `profile`, and not those of `query`.
+    let examples = match name.split('-').nth(2) {
+        Some(measuring @ ("profile" | "bench")) => examples(measuring),
+        _ => examples(command.get_name()),
+    };
     if !examples.is_empty() {
         section(&mut roff, "EXAMPLES", examples);
     }

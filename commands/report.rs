@@ -15,6 +15,7 @@ use claude_cli::{
     },
 };
 use jiff::Timestamp;
+use tracing::trace_span;
 
 use crate::{
     asked,
@@ -197,6 +198,7 @@ impl Context {
     /// cache if that knows the answer and the ledger is large.
     pub(crate) fn ask<Q: Question>(&self, question: &Q) -> anyhow::Result<Q::Answer> {
         let reader = self.ledger_reader()?;
+        let _span = trace_span!("answer").entered();
         let worth_it = self.caches() && question.is_costly() && size_on_disk(&self.ledger_path()?) >= LEAST_CACHED;
         // Without a folder for it, there is no cache.
         let Some(disk) = self.disk_cache().ok().filter(|_| worth_it).map(Arc::new) else {
@@ -205,7 +207,7 @@ impl Context {
         let cache = DashboardCache::new(CacheConfig::default()).with_disk(Arc::clone(&disk));
         let answer = cache.ask(&*reader, question)?;
         drop(cache);
-        if !asked::is_unasked() {
+        if !asked::is_unasked() && !self.is_measured() {
             asked::note(self);
         }
         if let Some(warning) = disk.take_warning() {
@@ -227,8 +229,9 @@ impl Context {
     /// there is none yet, an empty one, and a word on stderr.
     pub(crate) fn ledger_reader(&self) -> anyhow::Result<Box<dyn LedgerReader>> {
         if self.imports() {
-            import::before_report(self)?;
+            trace_span!("import what is new").in_scope(|| import::before_report(self))?;
         }
+        let _span = trace_span!("open").entered();
         let path = self.ledger_path()?;
         if let Some(ledger) = SqliteLedger::open_read_only(&path)? {
             return Ok(Box::new(ledger));

@@ -26,6 +26,7 @@
 //! | [`analytics`] | summaries, time series, blocks and budgets over the ledger | `analytics` |
 //! | [`cache`] | an on-disk cache with lifetimes | `analytics` |
 //! | [`live`] | one state shown live to many: changes, alerts, slow clients | `server` |
+//! | [`measure`] | where time goes, from spans in the real code paths | `analytics`, `measure` |
 //! | [`simulate`] | a Messages API server on loopback; made-up histories of transcripts | `server`; `analytics` |
 //!
 //! Errors are one type, [`Error`], with predicates such as
@@ -40,6 +41,8 @@ pub mod client;
 mod error;
 #[cfg(feature = "server")]
 pub mod live;
+#[cfg(any(feature = "analytics", feature = "measure"))]
+pub mod measure;
 pub mod pricing;
 #[cfg(any(feature = "analytics", feature = "server"))]
 pub mod simulate;

@@ -4,7 +4,7 @@ mod alerts;
 mod blocks;
 mod budget;
 mod cache;
-mod dashboard;
+pub(crate) mod dashboard;
 mod export;
 mod prune;
 mod reprice;

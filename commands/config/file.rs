@@ -15,7 +15,7 @@ use super::keys::{ALIASES, KEYS, Key, Kind, similar};
 use crate::context::config_folder;
 
 /// What the file says, or nothing if there is none.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ConfigFile {
     path: PathBuf,
     values: BTreeMap<&'static str, Vec<String>>,
@@ -126,7 +126,11 @@ impl ConfigFile {
             command = if key.global {
                 set(command)
             } else {
-                command.mut_subcommand("query", set).mut_subcommand("stream", set)
+                let measured = |command: clap::Command| command.mut_subcommand("query", set);
+                command
+                    .mut_subcommand("query", set)
+                    .mut_subcommand("stream", set)
+                    .mut_subcommand("profile", measured)
             };
         }
         command

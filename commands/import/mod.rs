@@ -17,6 +17,7 @@ use claude_cli::{
     transcript::{self, ImportOptions, ImportReport, Plan, TranscriptFile, config_folders},
 };
 use serde_json::json;
+use tracing::trace_span;
 
 use self::{merge::Merged, progress::Bar};
 pub(crate) use self::{merge::same_file, progress::Interrupt};
@@ -49,9 +50,16 @@ pub(crate) struct Args {
     watch: bool,
 }
 
+impl Args {
+    /// Whether it goes on until it is interrupted.
+    pub(crate) const fn watches(&self) -> bool {
+        self.watch
+    }
+}
+
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let path = context.ledger_path()?;
-    let mut ledger = SqliteLedger::open(&path)?.with_prices(context.prices());
+    let mut ledger = trace_span!("open").in_scope(|| SqliteLedger::open(&path))?.with_prices(context.prices());
     if args.watch {
         return watching::run(&mut ledger, context);
     }
@@ -82,9 +90,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         let plan = Plan::of_files(&ledger, found, problems)?;
         read(&mut ledger, plan, context)?
     };
-    tell_problems(&report, context);
-    show(&report, &merged).write(context.format(), context.width())?;
-    if report.requests + merged.requests > 0 && !report.interrupted {
+    trace_span!("close").in_scope(|| drop(ledger));
+    trace_span!("render").in_scope(|| {
+        tell_problems(&report, context);
+        show(&report, &merged).write(context.format(), context.width())
+    })?;
+    if report.requests + merged.requests > 0 && !report.interrupted && !context.is_measured() {
         asked::warm_after_import(context);
     }
     Ok(if report.interrupted { ExitCode::from(Error::Interrupted.exit_code()) } else { ExitCode::SUCCESS })
@@ -148,7 +159,7 @@ fn read(ledger: &mut SqliteLedger, plan: Plan, context: &Context) -> anyhow::Res
         }
         if interrupted.came() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    ledger.finish_bulk()?;
+    trace_span!("write ids").in_scope(|| ledger.finish_bulk())?;
     // It may have come too late to end anything here.
     report.interrupted |= interrupted.came();
     Ok(report)

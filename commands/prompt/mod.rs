@@ -164,6 +164,15 @@ impl PromptArgs {
         given.into_iter().find(|(given, _)| *given).map(|(_, option)| option)
     }
 
+    /// The same without stdin, with what was there in the prompt: so it can be run
+    /// more than once.
+    pub(crate) fn with_stdin_read(mut self) -> anyhow::Result<Self> {
+        let text = self.text(self.template.is_some() || !self.files.is_empty())?;
+        self.prompt = if text.is_empty() { Vec::new() } else { vec![text] };
+        self.no_stdin = true;
+        Ok(self)
+    }
+
     /// Whether the prompt is `-`: not a prompt, but what stdin holds.
     pub(crate) fn is_stdin(&self) -> bool {
         self.prompt == ["-"]

@@ -14,6 +14,7 @@ use std::{
 
 use anyhow::Context as _;
 use claude_cli::{Error, Event, client::Secrets, store::Outcome};
+use tracing::trace_span;
 
 use self::render::Renderer;
 pub(crate) use self::{
@@ -45,14 +46,17 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
 /// Runs a prompt for `query` and `stream`, which differ only in when they show
 /// the answer.
 pub(crate) fn run_prompt(command: &'static str, args: &PromptArgs, context: &Context) -> anyhow::Result<ExitCode> {
-    let prepared = args.prepare(context)?;
+    let prepared = trace_span!("prepare").in_scope(|| args.prepare(context))?;
     if args.dry_run {
         show_plan(&prepared, args, &context.prices())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(drive(command, &prepared, args, context))
+    let runtime = trace_span!("start runtime").in_scope(|| {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")
+    })?;
+    let code = runtime.block_on(drive(command, &prepared, args, context));
+    trace_span!("end runtime").in_scope(|| drop(runtime));
+    code
 }
 
 async fn drive(
@@ -61,6 +65,7 @@ async fn drive(
     args: &PromptArgs,
     context: &Context,
 ) -> anyhow::Result<ExitCode> {
+    let setting_up = trace_span!("set up").entered();
     // An answer that is checked is shown when it has passed.
     let live = command == "stream" && prepared.schema.is_none();
     let mut user = User {
@@ -79,6 +84,7 @@ async fn drive(
         drop(terms);
         return show_kept(command, &kept, &outcome, record, &mut user.renderer, args, context);
     }
+    drop(setting_up);
     let (mut ran, earlier) = ask(&label, prepared, args.max_cost, &mut user, &terms).await?;
     drop(terms);
     if let (Some(answers), Some(key)) = (&answers, &key) {
@@ -127,6 +133,7 @@ fn show(
     args: &PromptArgs,
     context: &Context,
 ) -> anyhow::Result<ExitCode> {
+    let rendering = trace_span!("render").entered();
     let (outcome, record) = ran.finish(prepared.prompt(), args);
     let outcome = earlier.with(outcome);
     let failed = ran.error.is_some() && !ran.cut_off;
@@ -139,7 +146,8 @@ fn show(
         Some(e) => Err(e),
         None => renderer.finish(answer.as_deref(), &json, failed),
     };
-    record.wait(context);
+    drop(rendering);
+    trace_span!("commit").in_scope(|| record.wait(context));
     written.context("cannot write the answer")?;
     if args.stats || (command == "stream" && stderr().is_terminal() && !context.quiet()) {
         eprintln!("{}", status::line(&outcome));

@@ -11,6 +11,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{AnswerCounts, CacheConfig, DashboardCache, DashboardQuery, Engine};
 use crate::{
     Error, Result,
+    measure::{forget_peak_memory, peak_memory},
     simulate::Requests,
     store::{Batch, Ledger, SqliteLedger, Witness, WitnessKind},
 };
@@ -163,19 +164,6 @@ fn median(times: impl Iterator<Item = Result<Duration>>) -> Result<Duration> {
 
 fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
-}
-
-/// Has the system count the most memory of the process from now on; where it
-/// cannot, what was before counts, too.
-fn forget_peak_memory() {
-    let _ = fs::write("/proc/self/clear_refs", "5");
-}
-
-/// The most bytes of memory that the process took.
-fn peak_memory() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
 /// A folder of one's own, until it is dropped.

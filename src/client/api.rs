@@ -16,8 +16,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Backend, EventSender, Request, RunFuture, Secrets, limits::Deadlines, outbox::Outbox, retry::Backoff,
-    secrets::without_secrets, translate::Translator,
+    Backend, EventSender, Request, RunFuture, Secrets,
+    limits::Deadlines,
+    outbox::Outbox,
+    phases::{Phase, Phases},
+    retry::Backoff,
+    secrets::without_secrets,
+    translate::Translator,
 };
 use crate::{
     Error, Result,
@@ -152,6 +157,7 @@ impl ApiBackend {
         if let Some(client) = self.client.get() {
             return Ok(client.clone());
         }
+        let _span = tracing::trace_span!("HTTP client").entered();
         // Whoever embeds us may have chosen a provider already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
@@ -215,6 +221,8 @@ impl ApiBackend {
         send(events, translator.init()).await?;
 
         let mut deadlines = Deadlines::start(request.limits);
+        self.client()?;
+        let mut phases = Phases::begin(Phase::Head);
         let mut attempt = 0;
         loop {
             let response = tokio::select! {
@@ -222,7 +230,9 @@ impl ApiBackend {
                 error = deadlines.reached() => return Err(error),
             };
             let mut outbox = Outbox::default();
-            let received = self.receive(response, &mut translator, &mut deadlines, &mut outbox, events).await;
+            phases.enter(Phase::FirstByte);
+            let received =
+                self.receive(response, &mut translator, &mut deadlines, &mut outbox, events, &mut phases).await;
             let Err(error) = received else { break };
             if deadlines.has_first_token() {
                 // What came before the error is not lost.
@@ -237,6 +247,7 @@ impl ApiBackend {
                 error = deadlines.reached() => return Err(error),
             }
             translator.restart();
+            phases.enter(Phase::Head);
         }
         match translator.result(prices) {
             Some(result) => send(events, result).await,
@@ -253,6 +264,7 @@ impl ApiBackend {
         deadlines: &mut Deadlines,
         outbox: &mut Outbox,
         events: &EventSender,
+        phases: &mut Phases,
     ) -> Result<()> {
         translator.answered(header(response.headers(), "request-id"));
         let mut health = ConnectionHealth::start(std::time::Instant::now(), self.first_byte(), self.stall_after);
@@ -269,6 +281,7 @@ impl ApiBackend {
             let waited = health.heard(std::time::Instant::now());
             if std::mem::take(&mut first) {
                 self.note_first_byte(waited);
+                phases.enter(Phase::FirstToken);
             }
             let ended = chunk.is_none();
             decoder.push(&chunk.unwrap_or_default());
@@ -276,6 +289,7 @@ impl ApiBackend {
             while let Some(event) = if ended { decoder.finish() } else { decoder.next_event() } {
                 let event = event?;
                 deadlines.saw(&event);
+                phases.saw(&event);
                 for line in translator.translate(&event)? {
                     if outbox.put(line, events) && deadlines.has_first_token() {
                         pass_on(outbox, events, deadlines).await?;

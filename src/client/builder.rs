@@ -258,6 +258,7 @@ impl ClientBuilder {
     }
 
     fn resolve(&self) -> Result<Arc<dyn Backend>, Arc<str>> {
+        let _span = tracing::trace_span!("resolve").entered();
         if let Some(custom) = &self.custom {
             return Ok(Arc::clone(custom));
         }

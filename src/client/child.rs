@@ -74,6 +74,11 @@ impl ChildProcess {
         Ok((started, stdin, stdout))
     }
 
+    /// Its process, until it was waited for.
+    pub(super) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Waits until it exits.
     pub(super) async fn wait(&mut self) -> std::io::Result<ExitStatus> {
         self.child.wait().await

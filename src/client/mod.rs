@@ -19,6 +19,7 @@ mod fingerprint;
 mod guard;
 mod limits;
 mod outbox;
+mod phases;
 mod process;
 mod query;
 mod request;

@@ -24,6 +24,7 @@ use super::{
     child::{ChildProcess, GRACE_FOR_PIPES},
     limits::Deadlines,
     outbox::Outbox,
+    phases::{Phase, Phases},
 };
 use crate::{
     Error, EventKind, ProcessFailure, Result,
@@ -87,7 +88,9 @@ impl Backend for ClaudeBackend {
             let secrets = secrets_of(&request);
             let run = async {
                 let mut running = Running::start(&self.program, &request, &secrets)?;
-                let outcome = running.stream(&request, &events, &cancel).await;
+                let mut phases = Phases::begin(Phase::FirstByte);
+                let outcome = running.stream(&request, &events, &cancel, &mut phases).await;
+                phases.enter(Phase::Exit);
                 running.end(outcome).await
             };
             // What the program wrote to stderr may hold the key it was refused with.
@@ -121,8 +124,10 @@ struct Running {
 
 impl Running {
     fn start(program: &Path, request: &Request, secrets: &Secrets) -> Result<Self> {
+        let spawn = tracing::trace_span!("spawn", pid = tracing::field::Empty).entered();
         let prompt = request.prompt_with_files()?;
         let (child, mut stdin, stdout) = ChildProcess::start(program, &claude_args(request), request, secrets)?;
+        spawn.record("pid", child.id());
         // A program that does not read its prompt closes the pipe: not an error here.
         tokio::spawn(async move {
             let _ = stdin.write_all(prompt.as_bytes()).await;
@@ -136,6 +141,7 @@ impl Running {
         request: &Request,
         events: &EventSender,
         cancel: &CancellationToken,
+        phases: &mut Phases,
     ) -> Result<Reading> {
         let mut reading = Reading { result: None, status: None, skipped: 0 };
         let mut decoder = Decoder::new(self.format);
@@ -150,6 +156,7 @@ impl Running {
                 () = events.closed() => return Err(Error::Interrupted),
                 read = self.stdout.read_buf(decoder.buffer_mut()) => {
                     open = read.map_err(|e| Error::io(format!("reading from {}", self.child.program), e))? > 0;
+                    phases.pass(Phase::FirstByte, Phase::Init);
                 }
                 status = self.child.wait(), if reading.status.is_none() => {
                     reading.status = Some(status.map_err(|e| Error::io(format!("waiting for {}", self.child.program), e))?);
@@ -171,6 +178,7 @@ impl Running {
                 match next {
                     Some(Ok(event)) => {
                         deadlines.saw(&event);
+                        phases.saw(&event);
                         if let EventKind::Result(result) = event.kind() {
                             reading.result = Some(!result.is_error);
                             deadlines.finish_within(GRACE_AFTER_RESULT);

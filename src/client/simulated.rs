@@ -41,12 +41,16 @@ impl Backend for SimulatedBackend {
 
     fn run(self: Arc<Self>, request: Request, events: EventSender, cancel: CancellationToken) -> RunFuture {
         Box::pin(async move {
+            let starting = tracing::trace_span!("server start");
             let server = Server::start(self.config.clone(), (Ipv4Addr::LOCALHOST, 0).into()).await?;
+            drop(starting);
             let api = ApiBackend::new(server.url(), Credentials::Key("simulated".to_owned()))
                 .without_proxy()
                 .prices(Arc::clone(&self.prices));
             let outcome = Arc::new(api).run(request, events, cancel).await;
+            let ending = tracing::trace_span!("server end");
             server.shutdown().await;
+            drop(ending);
             outcome
         })
     }

@@ -124,7 +124,8 @@ impl Writer {
 }
 
 fn run(shared: &Shared, path: &Path, prices: Arc<PriceTable>) -> Result<()> {
-    let mut ledger = SqliteLedger::open(path)?.with_prices(prices);
+    let mut ledger =
+        tracing::trace_span!("open ledger").in_scope(|| SqliteLedger::open(path))?.with_prices(prices);
     loop {
         let batch = {
             let mut state = shared.lock();
@@ -132,13 +133,15 @@ fn run(shared: &Shared, path: &Path, prices: Arc<PriceTable>) -> Result<()> {
                 state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
             if state.waiting.is_empty() {
+                drop(state);
+                tracing::trace_span!("close ledger").in_scope(|| drop(ledger));
                 return Ok(());
             }
             state.in_flight = std::mem::take(&mut state.waiting);
             state.in_flight.clone()
         };
         let started = Instant::now();
-        ledger.append(&batch)?;
+        tracing::trace_span!("append").in_scope(|| ledger.append(&batch))?;
         tracing::debug!(
             runs = batch.runs.len(),
             requests = batch.witnesses.len(),

@@ -56,6 +56,7 @@ pub fn find(folders: &[PathBuf]) -> (Vec<TranscriptFile>, Vec<Problem>) {
 /// [`find`] below any folders, whatever they are called.
 #[must_use]
 pub fn find_below(folders: &[PathBuf]) -> (Vec<TranscriptFile>, Vec<Problem>) {
+    let _span = tracing::trace_span!("find").entered();
     let mut walk = Walk::default();
     for folder in folders {
         match fs::metadata(folder) {

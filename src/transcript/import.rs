@@ -18,6 +18,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tracing::trace_span;
+
 use super::{Fingerprint, Problem, ScanEvent, Scanned, TranscriptFile, find, is_continuation, scan_all};
 use crate::{
     Result,
@@ -117,6 +119,7 @@ impl Plan {
         found: Vec<TranscriptFile>,
         problems: Vec<Problem>,
     ) -> Result<Self> {
+        let _span = trace_span!("plan").entered();
         let mut plan = Self { problems, ..Self::default() };
         if found.is_empty() {
             return Ok(plan);
@@ -214,7 +217,8 @@ pub fn import(
     let mut scan = scan_all(import.files.clone(), threads);
     let mut told = Instant::now();
     loop {
-        match scan.next_within(TELL) {
+        let news = trace_span!("wait for scan").in_scope(|| scan.next_within(TELL));
+        match news {
             Ok(ScanEvent::Witnesses { witnesses, .. }) => import.take(witnesses),
             Ok(ScanEvent::Done { file, scanned }) => import.done(file, scanned),
             // A long stretch without a request.
@@ -238,7 +242,7 @@ pub fn import(
             }
         }
     }
-    drop(scan);
+    trace_span!("end of scan").in_scope(|| drop(scan));
     import.commit()?;
     Ok(import.report)
 }
@@ -292,6 +296,7 @@ impl Import<'_> {
     }
 
     fn commit(&mut self) -> Result<()> {
+        let _span = trace_span!("append").entered();
         let batch = std::mem::take(&mut self.batch);
         self.ledger.append(&batch)?;
         self.report.requests += batch.witnesses.len() as u64;

@@ -15,6 +15,8 @@ use std::{
 
 use memchr::memchr;
 
+use tracing::trace_span;
+
 use super::{
     Scanned, Scanner, TranscriptFile,
     scanner::{Origin, PROBLEMS, Piece, finish},
@@ -296,6 +298,7 @@ fn scan(scanner: &mut Scanner, file: &File, job: &Job, outbox: &Outbox) -> io::R
     let piece = Piece { file, at: job.from, until: job.until };
     let mut witnesses = Vec::new();
     let hand_over = |witnesses: Vec<Witness>| {
+        let _span = trace_span!("hand over").entered();
         if !witnesses.is_empty() && !outbox.put(ScanEvent::Witnesses { file: job.file.at, witnesses }) {
             stop.store(true, Ordering::Relaxed);
         }

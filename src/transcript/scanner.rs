@@ -9,9 +9,11 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use memchr::{memchr, memchr_iter, memmem, memrchr};
+use tracing::{field::Empty, trace_span};
 
 use super::{
     Fingerprint, Problem,
@@ -135,15 +137,21 @@ impl Scanner {
     ) -> io::Result<Scanned> {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.resize(BUFFER, 0);
+        let span = trace_span!("scan", bytes = Empty, read_ns = Empty, parse_ns = Empty).entered();
         let mut scan = Scan {
             window: &mut self.window,
             origin,
             each,
             needle: memmem::Finder::new(NEEDLE),
             scanned: Scanned { end: from, ..Scanned::default() },
+            times: (!span.is_disabled()).then(Times::default),
         };
         let result = scan.all(reader, &mut buffer, &mut self.giant, self.progress.as_deref());
         let scanned = scan.scanned;
+        if let Some(times) = scan.times {
+            span.record("bytes", scanned.end.saturating_sub(from));
+            span.record("read_ns", nanos(times.read)).record("parse_ns", nanos(times.parse));
+        }
         self.window.flush(each);
         self.buffer = buffer;
         result.map(|()| scanned)
@@ -203,6 +211,19 @@ struct Scan<'a> {
     each: &'a mut dyn FnMut(Witness),
     needle: memmem::Finder<'static>,
     scanned: Scanned,
+    /// Where the time goes, if somebody listens: there are too many reads and
+    /// lines for spans of their own.
+    times: Option<Times>,
+}
+
+#[derive(Default)]
+struct Times {
+    read: Duration,
+    parse: Duration,
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Scan<'_> {
@@ -218,7 +239,12 @@ impl Scan<'_> {
         let mut filled = 0;
         let mut in_giant = false;
         loop {
-            let n = match reader.read(&mut buffer[filled..]) {
+            let started = self.times.as_ref().map(|_| Instant::now());
+            let read = reader.read(&mut buffer[filled..]);
+            if let (Some(times), Some(started)) = (&mut self.times, started) {
+                times.read += started.elapsed();
+            }
+            let n = match read {
                 Ok(0) => break,
                 Ok(n) => n,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
@@ -299,7 +325,12 @@ impl Scan<'_> {
     }
 
     fn line(&mut self, line: &[u8], offset: u64) {
-        let found = match line::read(line) {
+        let started = self.times.as_ref().map(|_| Instant::now());
+        let read = line::read(line);
+        if let (Some(times), Some(started)) = (&mut self.times, started) {
+            times.parse += started.elapsed();
+        }
+        let found = match read {
             Reading::Other => return,
             Reading::Bad(why) => return self.skip(offset, format!("{why}; the line was left out")),
             Reading::Usage(found) => found,

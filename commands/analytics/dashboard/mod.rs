@@ -46,6 +46,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     query.cost = args.report.cost();
     query.simulated = args.report.simulated();
     let dashboard = context.ask(&query)?;
+    let _span = tracing::trace_span!("render").entered();
     let mut out = BufWriter::new(stdout().lock());
     match context.format() {
         Format::Json => {

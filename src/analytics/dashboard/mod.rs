@@ -5,6 +5,7 @@ mod answer;
 use std::cmp::Reverse;
 
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit, tz::TimeZone};
+use tracing::trace_span;
 
 pub use self::answer::{
     DASHBOARD_SCHEMA, Dashboard, DashboardAlert, DashboardBudget, DashboardError, DashboardGroup, DashboardRange,
@@ -123,7 +124,7 @@ pub fn dashboard(reader: &dyn LedgerReader, query: &DashboardQuery) -> Result<Da
     let _moment = reader.snapshot()?;
     let everything = Filter::default();
     let scope = Scope::of(&query.range, &everything, query.simulated);
-    let (since, until) = ends(reader, query, scope)?;
+    let (since, until) = trace_span!("read ends").in_scope(|| ends(reader, query, scope))?;
     let bucket = query
         .bucket
         .unwrap_or_else(|| fitting(until.zip(since).map_or(0, |(until, since)| until.saturating_sub(since))));
@@ -135,13 +136,18 @@ pub fn dashboard(reader: &dyn LedgerReader, query: &DashboardQuery) -> Result<Da
     );
     (over_time.cost, over_time.simulated) = (query.cost, query.simulated);
     let at = (query.now, &query.range.tz);
+    let budgets = trace_span!("read budgets").in_scope(|| reader.budgets())?;
     let budgets: Vec<BudgetQuestion> =
-        reader.budgets()?.into_iter().map(|budget| BudgetQuestion::of(budget, at, query.simulated)).collect();
+        budgets.into_iter().map(|budget| BudgetQuestion::of(budget, at, query.simulated)).collect();
 
     let mut questions =
         vec![timeseries::question(&over_time)?, scope.sums(Dimension::Model), scope.sums(Dimension::Project)];
     questions.extend(budgets.iter().map(|budget| budget.question.clone()));
-    let mut answers = reader.sums(&questions)?.into_iter();
+    let mut answers = trace_span!("read rollups").in_scope(|| reader.sums(&questions))?.into_iter();
+    let sessions = trace_span!("read sessions").in_scope(|| top_sessions(reader, query))?;
+    let alerts = trace_span!("read alerts").in_scope(|| reader.alerts(Some(query.alerts)))?;
+    let recent_errors = trace_span!("read errors").in_scope(|| recent_errors(reader, query))?;
+    let _fold = trace_span!("fold").entered();
     let over_time = timeseries::answer(over_time, answers.next().unwrap_or_default())?;
     let models = answers.next().unwrap_or_default();
     let unpriced = models.iter().filter(|row| row.sums.unpriced.get(query.cost) > 0);
@@ -156,12 +162,12 @@ pub fn dashboard(reader: &dyn LedgerReader, query: &DashboardQuery) -> Result<Da
         series: over_time.series.into_iter().filter(|series| !series.points.is_empty()).map(shown).collect(),
         models: costliest(models, query),
         projects: costliest(projects, query),
-        sessions: top_sessions(reader, query)?,
+        sessions,
         budgets: budgets
             .map(|(budget, rows)| DashboardBudget::from(budget.status(rows.unwrap_or_default(), query)))
             .collect(),
-        alerts: reader.alerts(Some(query.alerts))?.into_iter().map(DashboardAlert::from).collect(),
-        recent_errors: recent_errors(reader, query)?,
+        alerts: alerts.into_iter().map(DashboardAlert::from).collect(),
+        recent_errors,
     })
 }
 

@@ -56,6 +56,8 @@ pub use sql::{SqlAnswer, SqlConsole, SqlValue};
 pub use verify::VerifyReport;
 pub use views::{VIEWS, View, ViewColumn};
 
+use tracing::trace_span;
+
 use self::{
     checkpoints::Checkpoints, keys::AllKeys, names::Names, rollups::Deltas, runs::Sessions, schema::MigrateError,
     settlement::Unsettled, touched::Touched,
@@ -264,7 +266,10 @@ impl SqliteLedger {
     }
 
     fn append_inner(&mut self, batch: &Batch) -> rusqlite::Result<()> {
+        let lock = trace_span!("lock").entered();
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        drop(lock);
+        let merge = trace_span!("merge", requests = batch.witnesses.len()).entered();
         let names = self.names.get_mut();
         let mut touched = Touched::default();
         let mut deltas = Deltas::default();
@@ -289,6 +294,8 @@ impl SqliteLedger {
         // Runs came since.
         sessions = Sessions::default();
         settlement::settle(&tx, names, &self.prices, unsettled, &mut sessions, &mut touched)?;
+        drop(merge);
+        let rollups = trace_span!("rollups").entered();
         for change in touched.rows() {
             deltas.change(&tx, names, change.before.as_ref(), change.after.as_ref())?;
         }
@@ -296,7 +303,8 @@ impl SqliteLedger {
             sources::write(&tx, source)?;
         }
         deltas.write(&tx, names)?;
-        tx.commit()?;
+        drop(rollups);
+        trace_span!("commit").in_scope(|| tx.commit())?;
         self.keys = keys;
         Ok(())
     }
