@@ -14,7 +14,12 @@ use crate::{
 const TOKEN: &str = "CLAUDE_CLI_TOKEN";
 
 /// Serve the dashboard: a page, its data as JSON and as a live stream, and
-/// figures for Prometheus.
+/// figures for Prometheus; and take in what running `claude`s tell.
+///
+/// Set for a `claude` CLAUDE_CODE_ENABLE_TELEMETRY=1, OTEL_LOGS_EXPORTER=otlp,
+/// OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf and OTEL_EXPORTER_OTLP_ENDPOINT to
+/// the address of this server, and each of its requests is in the ledger within
+/// seconds, with its exact cost.
 ///
 /// Prints its address once it listens, and serves until it is interrupted.
 /// Without a token it listens on loopback only. A token comes from --token-file
@@ -31,6 +36,9 @@ pub(crate) struct Args {
     /// A name that the server is called by, besides localhost and its addresses; may be repeated
     #[arg(long = "host", value_name = "NAME")]
     hosts: Vec<String>,
+    /// Take in telemetry over gRPC, too, at 127.0.0.1:4317 or at ADDR
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:4317")]
+    pub(super) otlp_grpc: Option<SocketAddr>,
     /// Follow the transcripts as they are written, too
     #[arg(long)]
     pub(super) watch: bool,

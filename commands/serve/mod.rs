@@ -1,6 +1,7 @@
 //! `claude-cli serve`: the dashboard as a server.
 
 mod args;
+mod telemetry;
 mod watching;
 
 use std::{
@@ -21,6 +22,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::args::Args;
+use self::telemetry::Telemetry;
 use crate::{context::Context, output::Format, signals::Interrupts};
 
 /// The `schema` of what is printed once it listens.
@@ -51,13 +53,16 @@ async fn serve(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let feed = Feed::open(&path, context.tz.clone(), FeedConfig::default(), HubConfig::default())?;
     let cache = DashboardCache::new(CacheConfig { max_memory_mb: CACHE_MB, ..CacheConfig::default() });
     let engine = Engine::open(&path)?.with_cache(&cache);
+    let config = args.config(context)?;
+    let telemetry = Telemetry::start(args.otlp_grpc, config.token.clone(), context).await?;
     let views = Arc::new(FeedViews::new(feed.clone(), &context.tz));
-    let server = Server::bind(args.config(context)?, engine, views).await?.with_figures(move |out| {
+    let server = telemetry.mount(Server::bind(config, engine, views).await?).with_figures(move |out| {
         let name = "claude_cli_live_computed_total";
         out.one(name, MetricKind::Counter, "Live states that were computed.", feed.computed() as f64);
     });
-    tell(&server, args, context)?;
+    tell(&server, &telemetry, args, context)?;
     let stop = CancellationToken::new();
+    let receiving = telemetry.run(&stop);
     let watching = args.watch.then(|| watching::start(&stop, context)).transpose()?;
     let serving = tokio::spawn(server.run(stop.clone()));
     interrupts.next().await;
@@ -66,6 +71,7 @@ async fn serve(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         served = serving => served.context("the server failed")?,
         () = interrupts.next() => return Ok(ExitCode::from(claude_cli::ExitClass::Interrupted.code())),
     }
+    receiving.end().await?;
     if let Some(watching) = watching {
         watching.end();
     }
@@ -73,12 +79,13 @@ async fn serve(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
 }
 
 /// Prints where it is found, once it can be.
-fn tell(server: &Server, args: &Args, context: &Context) -> anyhow::Result<()> {
+fn tell(server: &Server, telemetry: &Telemetry, args: &Args, context: &Context) -> anyhow::Result<()> {
     let urls: Vec<String> = server.addrs().iter().map(|addr| format!("http://{addr}")).collect();
+    let grpc = telemetry.grpc_addr().map(|addr| format!("http://{addr}"));
     let text = if matches!(context.asked_format(), Some(Format::Json | Format::Ndjson)) {
-        json!({ "schema": SCHEMA, "urls": urls, "token": args.asks_for_token() }).to_string()
+        json!({ "schema": SCHEMA, "urls": urls, "otlp_grpc": grpc, "token": args.asks_for_token() }).to_string()
     } else {
-        urls.join("\n")
+        urls.into_iter().chain(grpc.map(|url| format!("{url} (gRPC)"))).collect::<Vec<_>>().join("\n")
     };
     writeln!(stdout(), "{text}").and_then(|()| stdout().flush()).context("cannot print the address")
 }

@@ -56,6 +56,11 @@ impl Real {
         self.with(self.home.cli(args))
     }
 
+    /// The program itself.
+    pub(crate) fn bare(&self) -> Command {
+        self.with(self.home.isolated(&self.program))
+    }
+
     /// Streams a prompt and returns the lines.
     fn stream<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Vec<Value> {
         let args = ["stream", "--output", "stream-json", "say hello"].into_iter().chain(args);

@@ -28,6 +28,8 @@ mod live;
 mod live_feed;
 mod migrations;
 mod otlp;
+mod otlp_grpc;
+mod otlp_hostile;
 mod otlp_receiver;
 mod pricing;
 mod process;

@@ -12,7 +12,10 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::Logs;
-use crate::live::LatencyFigures;
+use crate::live::{
+    LatencyFigures,
+    server::{MetricKind, MetricsText},
+};
 
 /// The longest commit that is told apart, in microseconds: a minute.
 const LONGEST: u64 = 60_000_000;
@@ -176,6 +179,51 @@ impl Figures {
             waiting_bytes,
             batch,
             commit,
+        }
+    }
+}
+
+impl ReceiverFigures {
+    /// Writes them for Prometheus.
+    pub fn write(&self, out: &mut MetricsText) {
+        let (counter, gauge, summary) = (MetricKind::Counter, MetricKind::Gauge, MetricKind::Summary);
+        for (name, help, value) in [
+            ("claude_cli_otlp_bodies_total", "Bodies of telemetry that came.", self.bodies),
+            ("claude_cli_otlp_bytes_total", "Bytes of the logs that were taken in, decompressed.", self.bytes),
+            ("claude_cli_otlp_committed_total", "Events of requests that were committed.", self.committed),
+            ("claude_cli_otlp_others_total", "Events of other kinds, which were left.", self.others),
+            ("claude_cli_otlp_rejected_total", "Events that could not be read.", self.rejected),
+            (
+                "claude_cli_otlp_metric_points_total",
+                "Data points of metrics, which were left.",
+                self.metric_points,
+            ),
+            ("claude_cli_otlp_traces_total", "Bodies of traces, which were left.", self.traces),
+            ("claude_cli_otlp_commits_total", "Commits of telemetry.", self.commits),
+            ("claude_cli_otlp_failed_commits_total", "Commits of telemetry that failed.", self.failed_commits),
+        ] {
+            out.one(name, counter, help, value as f64);
+        }
+        let name = "claude_cli_otlp_refused_total";
+        out.metric(name, counter, "Bodies that were refused; but for unreadable ones they are to come again.");
+        for (reason, value) in [
+            ("unreadable", self.unreadable),
+            ("full", self.refused_full),
+            ("unavailable", self.refused_unavailable),
+        ] {
+            out.sample(name, &[("reason", reason)], value as f64);
+        }
+        let help = "Bytes of bodies that wait to be committed.";
+        out.one("claude_cli_otlp_waiting_bytes", gauge, help, self.waiting_bytes as f64);
+        let name = "claude_cli_otlp_batch_events";
+        out.metric(name, summary, "Events of a commit.");
+        for (quantile, events) in [("0.5", self.batch.p50), ("0.99", self.batch.p99)] {
+            out.sample(name, &[("quantile", quantile)], events.map_or(f64::NAN, |events| events as f64));
+        }
+        let name = "claude_cli_otlp_commit_seconds";
+        out.metric(name, summary, "How long a commit of telemetry took.");
+        for (quantile, ms) in [("0.5", self.commit.p50), ("0.95", self.commit.p95), ("0.99", self.commit.p99)] {
+            out.sample(name, &[("quantile", quantile)], ms.map_or(f64::NAN, |ms| ms / 1e3));
         }
     }
 }

@@ -120,16 +120,9 @@ async fn whole(receiver: &Receiver, request: Request) -> Result<(axum::body::Byt
 }
 
 fn accepted(encoding: Encoding, received: &Received) -> Response {
-    let partial = (received.rejected > 0).then(|| received.problems.join("; "));
     let body = match encoding {
-        Encoding::Protobuf => {
-            let partial_success = partial.map(|error_message| ExportLogsPartialSuccess {
-                rejected_log_records: i64::try_from(received.rejected).unwrap_or(i64::MAX),
-                error_message,
-            });
-            ExportLogsServiceResponse { partial_success }.encode_to_vec()
-        }
-        Encoding::Json => match partial {
+        Encoding::Protobuf => protobuf(received),
+        Encoding::Json => match problem(received) {
             // Proto3 has 64-bit numbers as texts.
             Some(error_message) => json!({ "partialSuccess": {
                 "rejectedLogRecords": received.rejected.to_string(), "errorMessage": error_message } }),
@@ -139,6 +132,20 @@ fn accepted(encoding: Encoding, received: &Received) -> Response {
         .into_bytes(),
     };
     ([(header::CONTENT_TYPE, encoding.name())], body).into_response()
+}
+
+/// An answer in Protobuf. That of a service for anything but logs is empty, and
+/// so alike.
+pub(super) fn protobuf(received: &Received) -> Vec<u8> {
+    let partial_success = problem(received).map(|error_message| ExportLogsPartialSuccess {
+        rejected_log_records: i64::try_from(received.rejected).unwrap_or(i64::MAX),
+        error_message,
+    });
+    ExportLogsServiceResponse { partial_success }.encode_to_vec()
+}
+
+fn problem(received: &Received) -> Option<String> {
+    (received.rejected > 0).then(|| received.problems.join("; "))
 }
 
 fn refusal(encoding: Encoding, refused: &Refused) -> Response {

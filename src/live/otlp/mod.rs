@@ -7,13 +7,16 @@
 //! events say, and traces.
 //!
 //! A [`Receiver`] takes bodies from any number of senders and answers each once
-//! what it told is in the ledger; [`routes`] is how they come over HTTP.
+//! what it told is in the ledger; [`routes`] is how they come over HTTP, and with
+//! the feature `grpc` there is a server for that, too.
 
 mod attributes;
 mod body;
 mod commits;
 mod event;
 mod figures;
+#[cfg(feature = "grpc")]
+mod grpc;
 mod http;
 mod json;
 mod receiver;
@@ -21,6 +24,8 @@ mod records;
 mod status;
 mod wire;
 
+#[cfg(feature = "grpc")]
+pub use self::grpc::GrpcServer;
 pub use self::{
     figures::ReceiverFigures,
     http::routes,
