@@ -13,7 +13,8 @@ use crate::{
     analytics, completions, config,
     config::{ConfigFile, Key},
     context::{Context, Global},
-    doctor, external, help, import, man, profile, query, serve, simulate, statusline, stream, timeseries,
+    doctor, external, help, import, loadtest, man, profile, query, serve, simulate, statusline, stream,
+    timeseries,
 };
 
 /// Run Claude from scripts and CI, stream its answers, and know what every request cost.
@@ -61,6 +62,9 @@ pub(crate) enum Command {
     /// Serve the dashboard, live, and its data
     #[command(after_long_help = help::shown_examples("serve"))]
     Serve(serve::Args),
+    /// Put load on a Messages API or a dashboard, and measure how it does
+    #[command(after_long_help = help::shown_examples("loadtest"))]
+    Loadtest(Box<loadtest::Args>),
     /// Serve a simulated Messages API on loopback
     #[command(after_long_help = help::shown_examples("simulate"))]
     Simulate(simulate::Args),
@@ -163,6 +167,7 @@ impl Command {
             Self::Statusline(args) => statusline::run(&args, context),
             Self::Profile(args) => profile::run(args, context),
             Self::Serve(args) => serve::run(&args, context),
+            Self::Loadtest(args) => loadtest::run(*args, context),
             Self::Simulate(args) => simulate::run(args, context),
             Self::Config(command) => command.run(context),
             Self::Doctor(args) => doctor::run(&args, context),
@@ -204,6 +209,7 @@ mod tests {
             "statusline",
             "profile",
             "serve",
+            "loadtest",
             "simulate",
             "config",
             "doctor",

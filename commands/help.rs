@@ -212,6 +212,28 @@ pub(crate) fn examples(command: &str) -> &'static [Entry] {
             ),
             ("curl -s '127.0.0.1:4318/api/summary?by=model&since=7d'", "What `analytics summary` says, as JSON."),
         ],
+        "loadtest" => &[
+            (
+                "claude-cli loadtest --rate 50 --poisson --duration 1m --report report.html",
+                "The simulated API, by 50 independent requests a second, and a report with charts.",
+            ),
+            (
+                "claude-cli loadtest --threshold 'ttft.p(95)<800' --threshold 'failed.rate<0.01'",
+                "A gate for CI: exits with 3 if one does not hold, or has no data.",
+            ),
+            (
+                "claude-cli loadtest --slo 'ttft<800,itl<50' --find-max --rate 5 --duration 30s",
+                "The highest rate at which 99 % of the requests keep that.",
+            ),
+            (
+                "claude-cli loadtest --target https://api.anthropic.com --rate 1 --max-cost 0.50",
+                "The real API, for half a dollar at most.",
+            ),
+            (
+                "claude-cli loadtest --target http://127.0.0.1:8080 --scenario dashboard --rate 200",
+                "The dashboard of a running `claude-cli serve`.",
+            ),
+        ],
         "simulate" => &[
             (
                 "claude-cli simulate --echo --log requests.jsonl",

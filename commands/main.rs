@@ -15,6 +15,7 @@ mod duration;
 mod external;
 mod help;
 mod import;
+mod loadtest;
 mod man;
 mod output;
 mod profile;

@@ -27,6 +27,7 @@
 //! | [`cache`] | an on-disk cache with lifetimes | `analytics` |
 //! | [`live`] | one state shown live to many: changes, alerts, slow clients | `server` |
 //! | [`measure`] | where time goes, from spans in the real code paths | `analytics`, `measure` |
+//! | [`load`] | load tests: open loop, gates, reports | `load` |
 //! | [`simulate`] | a Messages API server on loopback; made-up histories of transcripts | `server`; `analytics` |
 //!
 //! Errors are one type, [`Error`], with predicates such as
@@ -41,6 +42,8 @@ pub mod client;
 mod error;
 #[cfg(feature = "server")]
 pub mod live;
+#[cfg(feature = "load")]
+pub mod load;
 #[cfg(any(feature = "analytics", feature = "measure"))]
 pub mod measure;
 pub mod pricing;

@@ -16,6 +16,8 @@ mod export;
 mod figures;
 mod fold;
 mod group;
+#[cfg(feature = "load")]
+mod load_test;
 mod memory;
 mod metric;
 mod optimizer;
@@ -50,6 +52,8 @@ pub use export::{
 };
 pub use figures::{Figures, Percentiles};
 pub use group::{GroupBy, GroupOrder};
+#[cfg(feature = "load")]
+pub use load_test::{LoadTestConfig, LoadTestResults, LoadTestScenario};
 pub use memory::{
     MemoryConfig, MemoryOptimizer, MemoryPressure, MemoryUsage, PoolStats, PooledBuffer, Relief, Shed, ShedOrder,
 };

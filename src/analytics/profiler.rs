@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Over so many days the made-up requests spread.
-const DAYS: u32 = 30;
+pub(super) const DAYS: u32 = 30;
 /// Uncached dashboards of which the median is told.
 const UNCACHED: usize = 20;
 /// Times that a dashboard is asked for through the cache, and after how many of
@@ -167,10 +167,10 @@ fn millis(time: Duration) -> f64 {
 }
 
 /// A folder of one's own, until it is dropped.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn new() -> Result<Self> {
+    pub(super) fn new() -> Result<Self> {
         let path = std::env::temp_dir().join(format!("claude-cli-profile-{}", uuid::Uuid::new_v4()));
         create(&path).map_err(|e| Error::io(format!("cannot create the folder {}", path.display()), e))?;
         Ok(Self(path))

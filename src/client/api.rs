@@ -62,7 +62,7 @@ impl fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    fn header(&self) -> Result<(HeaderName, HeaderValue)> {
+    pub(crate) fn header(&self) -> Result<(HeaderName, HeaderValue)> {
         let (name, value) = match self {
             Self::Key(key) => (HeaderName::from_static("x-api-key"), key.clone()),
             Self::Token(token) => (HeaderName::from_static("authorization"), format!("Bearer {token}")),

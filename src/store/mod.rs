@@ -15,6 +15,7 @@ pub mod conformance;
 pub(crate) mod files;
 mod histogram;
 mod identity;
+mod load_test;
 mod pieces;
 mod query;
 mod record;
@@ -32,6 +33,7 @@ mod writer;
 
 pub use budget::{Alert, Budget, Period};
 pub use histogram::Histogram;
+pub use load_test::KeptLoadTest;
 pub use pieces::sums_of_rows;
 pub use query::{
     Dimension, Filter, Level, RequestRow, RollupQuery, RollupRow, RowKind, RowQuery, RunQuery, SessionOrder,

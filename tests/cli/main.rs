@@ -23,6 +23,8 @@ mod import;
 mod import_crash;
 mod import_watch;
 mod ledger;
+mod loadtest;
+mod loadtest_stall;
 mod machines;
 mod merge;
 mod network;

@@ -18,6 +18,7 @@ mod conformance;
 mod dashboard;
 mod guide_analytics;
 mod guide_live;
+mod guide_load;
 mod guide_memory;
 mod guide_streaming;
 mod import;

@@ -30,6 +30,7 @@ fn a_ledger_without_cells_of_six_hours_and_four_weeks_gets_them() {
         "DELETE FROM rollups WHERE level IN (4, 5); DROP TABLE generations; DROP INDEX requests_errors;
          DROP INDEX rollups_sessions_day;
          DROP TABLE unkeyed;
+         DROP TABLE load_tests;
          PRAGMA user_version = 3",
     )
     .unwrap();

@@ -12,6 +12,7 @@ mod export;
 mod generations;
 mod groups;
 mod keys;
+mod load_tests;
 mod many;
 mod names;
 mod plan;

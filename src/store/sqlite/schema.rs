@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Step `n` takes a ledger from version `n` to version `n + 1`.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     "
 -- Every text that repeats: models, projects, sessions, tags, …
 CREATE TABLE names (
@@ -208,6 +208,15 @@ ALTER TABLE cells_by_row RENAME TO cells;
 CREATE TABLE unkeyed (
   first INTEGER NOT NULL
 ) STRICT;
+",
+    "
+-- What came of load tests. They are no requests of anyone's, and in no total.
+CREATE TABLE load_tests (
+  id         TEXT PRIMARY KEY,
+  started_at INTEGER NOT NULL,
+  name       TEXT,
+  record     TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 ",
 ];
 
