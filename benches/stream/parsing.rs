@@ -5,11 +5,16 @@ use std::hint::black_box;
 use bytes::Bytes;
 use claude_cli::{Event, MessageParser, StreamFormat, stream::Decoder};
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, measurement::WallTime};
+use serde::de::IgnoredAny;
 
-use crate::{lines, ours, plain};
+use crate::{
+    lines, ours,
+    plain::{self, Answer, Bare, Plain, Run, Text, ToolResult, User, Wrapped},
+};
 
 /// Lines that are decoded in one go.
 const LINES: usize = 100;
+const SIZES: [(&str, usize); 2] = [("1k", 1_000), ("10k", 10_000)];
 
 fn decode(format: StreamFormat, bytes: &[u8], mut each: impl FnMut(Event)) {
     let mut decoder = Decoder::new(format);
@@ -26,7 +31,7 @@ fn decode(format: StreamFormat, bytes: &[u8], mut each: impl FnMut(Event)) {
 }
 
 /// What is done with each line, by each in its own way; the text is the same.
-fn compare(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, line: &str, with_content: bool) {
+fn compare<L: Plain>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, line: &str, with_content: bool) {
     let text = Bytes::from(format!("{line}\n").repeat(LINES));
     let lines: Vec<Bytes> = plain::lines(&text).map(|line| text.slice_ref(line)).collect();
     let parser = MessageParser::new(StreamFormat::StreamJson);
@@ -34,18 +39,8 @@ fn compare(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, line: &str, wit
         let parse = |line: &Bytes| parser.parse_bytes(line.clone()).expect("it is sound").expect("it is a line");
         black_box(&lines).iter().map(|line| ours::sum(&parse(line), with_content)).sum::<u64>()
     };
-    let derived = || {
-        let lines = black_box(&lines).iter();
-        if with_content {
-            lines.map(|line| plain::derived(line).sum()).sum::<u64>()
-        } else {
-            lines.map(|line| plain::derived_envelope(line).sum()).sum()
-        }
-    };
-    let value = || {
-        let lines = black_box(&lines).iter();
-        lines.map(|line| plain::value_sum(&plain::value(line), with_content)).sum::<u64>()
-    };
+    let derived = || black_box(&lines).iter().map(|line| plain::derived::<L>(line).sum()).sum::<u64>();
+    let value = || black_box(&lines).iter().map(|line| L::value_sum(&plain::value(line))).sum::<u64>();
     assert_eq!((ours(), ours()), (derived(), value()), "{name}");
     group.throughput(Throughput::Bytes(text.len() as u64));
     group.bench_function(BenchmarkId::new("ours", name), |b| b.iter(ours));
@@ -56,18 +51,21 @@ fn compare(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, line: &str, wit
 /// Everything of a message is read.
 pub(crate) fn messages(c: &mut Criterion) {
     let mut group = c.benchmark_group("parse_100_lines");
+    compare::<Bare>(&mut group, "bare_100", &lines::bare(100), true);
     for (name, line) in [
-        ("bare_100", lines::bare(100)),
         ("delta_250", lines::delta(250)),
         ("delta_1k", lines::delta(1_000)),
         ("delta_10k", lines::delta(10_000)),
+        ("code_delta_1k", lines::code_delta(1_000)),
         ("code_delta_10k", lines::code_delta(10_000)),
-        ("assistant_1k", lines::assistant(1_000)),
-        ("assistant_10k", lines::assistant(10_000)),
-        ("result_1k", lines::result(1_000)),
-        ("tool_result_10k", lines::tool_result(10_000)),
     ] {
-        compare(&mut group, name, &line, true);
+        compare::<Wrapped>(&mut group, name, &line, true);
+    }
+    for (size, bytes) in SIZES {
+        let (answer, result, run) = (lines::assistant(bytes), lines::tool_result(bytes), lines::result(bytes));
+        compare::<Answer<Vec<Text>>>(&mut group, &format!("assistant_{size}"), &answer, true);
+        compare::<User<Vec<ToolResult>>>(&mut group, &format!("tool_result_{size}"), &result, true);
+        compare::<Run>(&mut group, &format!("result_{size}"), &run, true);
     }
     group.finish();
 }
@@ -75,10 +73,10 @@ pub(crate) fn messages(c: &mut Criterion) {
 /// Only who said what, and what it cost: not the content.
 pub(crate) fn parts(c: &mut Criterion) {
     let mut group = c.benchmark_group("parse_100_envelopes");
-    for (name, line) in
-        [("assistant_10k", lines::assistant(10_000)), ("tool_result_10k", lines::tool_result(10_000))]
-    {
-        compare(&mut group, name, &line, false);
+    for (size, bytes) in SIZES {
+        let (answer, result) = (lines::assistant(bytes), lines::tool_result(bytes));
+        compare::<Answer<IgnoredAny>>(&mut group, &format!("assistant_{size}"), &answer, false);
+        compare::<User<IgnoredAny>>(&mut group, &format!("tool_result_{size}"), &result, false);
     }
     group.finish();
 }

@@ -9,7 +9,10 @@ use claude_cli::{
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{lines, ours, plain};
+use crate::{
+    lines, ours,
+    plain::{self, Bare, Plain, Wrapped},
+};
 
 const MESSAGES: usize = 1_000;
 /// As the backends do.
@@ -48,11 +51,11 @@ async fn ours(text: &'static [u8], config: StreamConfig, pause: Option<Duration>
 }
 
 /// The same with a derived struct and `tokio::mpsc`.
-async fn plain(text: &'static [u8], size: usize, pause: Option<Duration>) -> u64 {
+async fn plain<L: Plain + Send + 'static>(text: &'static [u8], size: usize, pause: Option<Duration>) -> u64 {
     let (sender, mut receiver) = tokio::sync::mpsc::channel(size);
     let writer = tokio::spawn(async move {
         for line in plain::lines(text) {
-            sender.send(plain::derived(line)).await.expect("the reader reads on");
+            sender.send(plain::derived::<L>(line)).await.expect("the reader reads on");
         }
     });
     let mut sum = 0;
@@ -81,19 +84,21 @@ pub(crate) fn sizes(c: &mut Criterion) {
     let mut group = c.benchmark_group("end_to_end_1000");
     group.throughput(Throughput::Elements(MESSAGES as u64));
     for (threads, runtime) in runtimes() {
-        for (name, line) in [("100", lines::bare(100)), ("1k", lines::delta(1_000)), ("10k", lines::delta(10_000))]
-        {
+        let bare: Plainly = |text| Box::pin(plain::<Bare>(text, 100, None));
+        let wrapped: Plainly = |text| Box::pin(plain::<Wrapped>(text, 100, None));
+        for (name, line, plain) in [
+            ("100", lines::bare(100), bare),
+            ("1k", lines::delta(1_000), wrapped),
+            ("10k", lines::delta(10_000), wrapped),
+        ] {
             let text = text(&line, MESSAGES);
             let spawn = |work| runtime.block_on(async { tokio::spawn(work).await.expect("it ends") });
-            assert_eq!(
-                runtime.block_on(ours(text, StreamConfig::default(), None)),
-                runtime.block_on(plain(text, 100, None))
-            );
+            assert_eq!(runtime.block_on(ours(text, StreamConfig::default(), None)), runtime.block_on(plain(text)));
             group.bench_function(BenchmarkId::new(format!("ours_{threads}"), name), |b| {
                 b.iter(|| black_box(spawn(Box::pin(ours(text, StreamConfig::default(), None)) as Work)));
             });
             group.bench_function(BenchmarkId::new(format!("plain_{threads}"), name), |b| {
-                b.iter(|| black_box(spawn(Box::pin(plain(text, 100, None)) as Work)));
+                b.iter(|| black_box(spawn(plain(text))));
             });
         }
     }
@@ -101,6 +106,7 @@ pub(crate) fn sizes(c: &mut Criterion) {
 }
 
 type Work = std::pin::Pin<Box<dyn Future<Output = u64> + Send>>;
+type Plainly = fn(&'static [u8]) -> Work;
 
 /// Channels from 10 to 1,000 messages, and the adaptive one.
 pub(crate) fn buffers(c: &mut Criterion) {
@@ -115,7 +121,7 @@ pub(crate) fn buffers(c: &mut Criterion) {
                 b.iter(|| black_box(spawn(Box::pin(ours(text, fixed(size), None)))));
             });
             group.bench_function(BenchmarkId::new(format!("plain_{threads}"), size), |b| {
-                b.iter(|| black_box(spawn(Box::pin(plain(text, size, None)))));
+                b.iter(|| black_box(spawn(Box::pin(plain::<Bare>(text, size, None)))));
             });
         }
         group.bench_function(BenchmarkId::new(format!("ours_{threads}"), "adaptive"), |b| {
@@ -138,7 +144,7 @@ pub(crate) fn readers(c: &mut Criterion) {
             b.iter(|| black_box(runtime.block_on(ours(text, fixed(100), pause))));
         });
         group.bench_function(BenchmarkId::new("plain", name), |b| {
-            b.iter(|| black_box(runtime.block_on(plain(text, 100, pause))));
+            b.iter(|| black_box(runtime.block_on(plain::<Bare>(text, 100, pause))));
         });
     }
     group.finish();

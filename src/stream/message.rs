@@ -42,10 +42,11 @@ impl Members {
 const NONE: Text<'static> = Text { raw: "", escaped: false };
 
 /// Reads an object by its type; anything else is one of no type and no members.
-fn typed<'a, T>(
+#[inline(always)]
+fn typed<'a>(
     reader: &mut Reader<'a>,
-    mut read: impl FnMut(Text<'a>, &mut Members, &mut Reader<'a>) -> Option<T>,
-) -> Option<T> {
+    mut read: impl FnMut(Text<'a>, &mut Members, &mut Reader<'a>) -> Option<()>,
+) -> Option<()> {
     if reader.peek()? != b'{' {
         reader.skip()?;
         return read(NONE, &mut Members { first: true, retyped: false }, &mut Reader::new(b"}"));
@@ -58,9 +59,9 @@ fn typed<'a, T>(
         && let Value::Text(kind) = reader.value()?
     {
         let mut members = Members { first: false, retyped: false };
-        let found = read(kind, &mut members, reader)?;
+        read(kind, &mut members, reader)?;
         if !members.retyped {
-            return Some(found);
+            return Some(());
         }
     }
     *reader = beginning;
@@ -77,10 +78,11 @@ fn typed<'a, T>(
     read(kind, &mut Members { first: true, retyped: false }, reader)
 }
 
-/// Reads a whole line.
-pub(super) fn line<'a>(reader: &mut Reader<'a>, source: &mut Source<'a>) -> Option<EventKind> {
+/// Reads a whole line into where it is to be, as what it says is too large to be
+/// handed from one function to the next.
+pub(super) fn line<'a>(reader: &mut Reader<'a>, source: &mut Source<'a>, into: &mut EventKind) -> Option<()> {
     typed(reader, |kind, members, reader| {
-        Some(match kind.name() {
+        *into = match kind.name() {
             "stream_event" => stream(members, reader, source)?,
             "assistant" | "Assistant" => assistant(members, reader, source)?,
             "user" => user(members, reader, source)?,
@@ -98,7 +100,8 @@ pub(super) fn line<'a>(reader: &mut Reader<'a>, source: &mut Source<'a>) -> Opti
                 rest(members, reader)?;
                 EventKind::Unknown { kind: source.of(kind) }
             }
-        })
+        };
+        Some(())
     })
 }
 
@@ -114,7 +117,10 @@ fn stream<'a>(members: &mut Members, reader: &mut Reader<'a>, source: &mut Sourc
     let mut line = StreamEvent::bare(ApiEvent::Unknown { kind: ByteString::new() });
     while let Some(name) = members.next(reader)? {
         match name {
-            "event" => line.event = typed(reader, |kind, members, reader| api(kind, members, reader, source))?,
+            "event" => typed(reader, |kind, members, reader| {
+                line.event = api(kind, members, reader, source)?;
+                Some(())
+            })?,
             "session_id" => line.session_id = source.word(reader)?,
             "parent_tool_use_id" => line.parent_tool_use_id = source.word(reader)?,
             "request_id" => line.request_id = source.word(reader)?,

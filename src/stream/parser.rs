@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use serde_json::value::RawValue;
 
 use super::{
@@ -107,11 +108,13 @@ impl MessageParser {
             return Ok(None);
         }
         let mut reader = Reader::new(&bytes);
-        let object = reader.peek() == Some(b'{');
-        let kind = line(&mut reader, &mut Source { line: &bytes, pool }).filter(|_| object && reader.is_at_end());
-        match kind {
-            Some(kind) => Ok(Some(Event::new(kind, bytes))),
-            None => Err(malformed(&bytes)),
+        if reader.peek() != Some(b'{') {
+            return Err(malformed(&bytes));
+        }
+        let mut kind = EventKind::Unknown { kind: ByteString::new() };
+        match line(&mut reader, &mut Source { line: &bytes, pool }, &mut kind) {
+            Some(()) if reader.is_at_end() => Ok(Some(Event::new(kind, bytes))),
+            _ => Err(malformed(&bytes)),
         }
     }
 }

@@ -100,6 +100,13 @@ impl<'a> Reader<'a> {
     /// the end of the object. `first` says, and is told, whether one came before.
     #[inline(always)]
     pub(super) fn next_member(&mut self, first: &mut bool) -> Option<Option<Text<'a>>> {
+        // As members are nearly always written.
+        if !*first && self.bytes.get(self.at..self.at + 2).is_some_and(|next| next == b",\"") {
+            self.at += 1;
+            let name = self.string_here()?;
+            self.take(b':')?;
+            return Some(Some(name));
+        }
         match self.peek()? {
             b'}' => {
                 self.at += 1;
@@ -148,10 +155,11 @@ impl<'a> Reader<'a> {
     /// Reads a value that should be a text; anything else is as good as absent.
     #[inline(always)]
     pub(super) fn text(&mut self) -> Option<Option<Text<'a>>> {
-        if self.peek()? == b'"' {
-            return Some(Some(self.string()?));
+        match self.peek()? {
+            b'"' => return Some(Some(self.string_here()?)),
+            b'n' => self.name("null")?,
+            _ => self.skip()?,
         }
-        self.skip()?;
         Some(None)
     }
 
@@ -188,7 +196,7 @@ impl<'a> Reader<'a> {
         let first = self.peek()?;
         let from = self.at;
         Some(match first {
-            b'"' => Value::Text(self.string()?),
+            b'"' => Value::Text(self.string_here()?),
             b'{' => {
                 self.skip_container()?;
                 Value::Object(self.since(from))
@@ -211,7 +219,8 @@ impl<'a> Reader<'a> {
     pub(super) fn skip(&mut self) -> Option<()> {
         match self.peek()? {
             b'{' | b'[' => self.skip_container(),
-            b'"' => self.string().map(drop),
+            b'"' => self.string_here().map(drop),
+            b'n' => self.name("null"),
             _ => self.value().map(drop),
         }
     }
@@ -244,7 +253,13 @@ impl<'a> Reader<'a> {
     /// Reads a string, from its first quote.
     #[inline(always)]
     fn string(&mut self) -> Option<Text<'a>> {
-        self.take(b'"')?;
+        if self.peek()? == b'"' { self.string_here() } else { None }
+    }
+
+    /// Reads a string whose first quote is here.
+    #[inline(always)]
+    fn string_here(&mut self) -> Option<Text<'a>> {
+        self.at += 1;
         let found = end_of_string(self.bytes, self.at);
         if found == MALFORMED {
             return None;

@@ -15,7 +15,7 @@ pub(super) fn end_of_string(bytes: &[u8], from: usize) -> usize {
     // Names, ids and most values are short.
     let mut at = from;
     for _ in 0..SHORT_LOOKS {
-        let Some(short) = bytes[at..].first_chunk() else { break };
+        let Some(short) = bytes[at..].first_chunk() else { return end_of_last_string(bytes, at) };
         let special = special_bytes(short);
         if special != 0 {
             let found = at + special.trailing_zeros() as usize;
@@ -27,6 +27,20 @@ pub(super) fn end_of_string(bytes: &[u8], from: usize) -> usize {
         at += SHORT;
     }
     end_of_long_string(bytes, at)
+}
+
+/// The same near the end of a text, where the last bytes are looked at together
+/// with some of those before.
+#[inline(never)]
+fn end_of_last_string(bytes: &[u8], from: usize) -> usize {
+    if let Some(last) = bytes.last_chunk() {
+        let special = special_bytes(last) >> (SHORT - (bytes.len() - from));
+        let found = from + special.trailing_zeros() as usize;
+        if special != 0 && bytes[found] == b'"' {
+            return found;
+        }
+    }
+    end_of_long_string(bytes, from)
 }
 
 /// So many bytes of a short string are looked at together, and so often: an id has
