@@ -3,7 +3,14 @@
 //! Errors are values: the common ones are made without an allocation, of what is
 //! at hand, and become words where they are shown.
 
-use std::{borrow::Cow, fmt, process::ExitStatus, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::HashSet,
+    fmt,
+    process::ExitStatus,
+    sync::{LazyLock, Mutex, PoisonError},
+    time::Duration,
+};
 
 use crate::pricing::format_usd;
 
@@ -152,7 +159,7 @@ pub enum Error {
     #[error("{program}: {failure}{}{stderr}", if .stderr.is_empty() { "" } else { "\n" })]
     Process {
         /// The program.
-        program: Arc<str>,
+        program: &'static str,
         /// What happened.
         failure: ProcessFailure,
         /// The end of what it wrote to stderr.
@@ -279,8 +286,8 @@ impl From<&'static str> for ProcessFailure {
 impl Error {
     /// A program's failure, of which nothing was written to stderr.
     #[must_use]
-    pub fn process(program: &Arc<str>, failure: impl Into<ProcessFailure>) -> Self {
-        Self::Process { program: Arc::clone(program), failure: failure.into(), stderr: Box::default() }
+    pub fn process(program: &'static str, failure: impl Into<ProcessFailure>) -> Self {
+        Self::Process { program, failure: failure.into(), stderr: Box::default() }
     }
 
     /// An I/O error with what we were doing.
@@ -358,4 +365,17 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         self.exit_class().code()
     }
+}
+
+/// A program's name for an [`Error::Process`]: kept for as long as we run, as there
+/// are few of them, and errors that share it count no references.
+pub(crate) fn program_name(name: &str) -> &'static str {
+    static NAMES: LazyLock<Mutex<HashSet<&'static str>>> = LazyLock::new(Mutex::default);
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = names.get(name) {
+        return known;
+    }
+    let name: &'static str = Box::leak(name.into());
+    names.insert(name);
+    name
 }

@@ -8,10 +8,7 @@ use std::{
     hint::black_box,
     os::unix::process::ExitStatusExt,
     process::ExitStatus,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 
@@ -120,12 +117,11 @@ fn streaming_allocates_next_to_nothing() {
     assert!(passing < 20, "{passing} for {LINES} messages");
 
     // Errors of the common kinds.
-    let program: Arc<str> = "claude".into();
     let errors = allocations(|| {
         let status = Some(ExitStatus::from_raw(256));
         black_box(Error::Timeout { limit: Limit::Idle, after: Duration::from_secs(1) });
-        black_box(Error::process(&program, ProcessFailure::NoResult { status, skipped: 0 }));
-        black_box(Error::process(&program, "its pipes are missing"));
+        black_box(Error::process("claude", ProcessFailure::NoResult { status, skipped: 0 }));
+        black_box(Error::process("claude", "its pipes are missing"));
     });
     assert_eq!(errors, 0);
     assert!(texts > 0);

@@ -68,7 +68,7 @@ pub(super) fn run(args: &PromptArgs, context: &Context) -> anyhow::Result<ExitCo
         }
     }
     let result = recording.recorder().result().cloned();
-    let unfinished = || Error::process(&"stdin".into(), "the stream ended without a result");
+    let unfinished = || Error::process("stdin", "the stream ended without a result");
     let mut errors = result
         .as_ref()
         .map_or_else(|| vec![unfinished()], |result| judge(result, told.as_deref(), args.max_cost, args));

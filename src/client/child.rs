@@ -3,7 +3,6 @@
 use std::{
     path::Path,
     process::{ExitStatus, Stdio},
-    sync::Arc,
     time::Duration,
 };
 
@@ -16,7 +15,7 @@ use tokio::{
 };
 
 use super::{Request, Secrets, guard::Guard};
-use crate::{Error, ProcessFailure, Result};
+use crate::{Error, ProcessFailure, Result, error::program_name};
 
 /// How long it may take to obey SIGTERM.
 const GRACE_AFTER_TERM: Duration = Duration::from_secs(2);
@@ -29,7 +28,7 @@ const STDERR_KEPT: usize = 8 << 10;
 /// guard ends the group.
 #[derive(Debug)]
 pub(super) struct ChildProcess {
-    pub(super) program: Arc<str>,
+    pub(super) program: &'static str,
     child: Child,
     group: Option<Pid>,
     guard: Option<Guard>,
@@ -44,7 +43,7 @@ impl ChildProcess {
         request: &Request,
         secrets: &Secrets,
     ) -> Result<(Self, ChildStdin, ChildStdout)> {
-        let name: Arc<str> = program.display().to_string().into();
+        let name = program_name(&program.display().to_string());
         let mut command = Command::new(program);
         command
             .args(args)
@@ -61,14 +60,14 @@ impl ChildProcess {
         }
         tracing::debug!(program = %name, args = ?shown(args, secrets), "starting the program");
         let guard = Guard::start();
-        let mut child = command.spawn().map_err(|e| Error::process(&name, format!("cannot start it: {e}")))?;
+        let mut child = command.spawn().map_err(|e| Error::process(name, format!("cannot start it: {e}")))?;
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         // Told at once: until then only we know of it.
         let guard = guard.zip(group).map(|(guard, group)| guard.over(group));
         let (Some(stdin), Some(stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
-            return Err(Error::process(&name, "its pipes are missing"));
+            return Err(Error::process(name, "its pipes are missing"));
         };
         let started = Self { program: name, child, group, guard, stderr: tokio::spawn(tail(stderr)) };
         Ok((started, stdin, stdout))
@@ -115,7 +114,7 @@ impl ChildProcess {
     pub(super) async fn failure(&mut self, failure: impl Into<ProcessFailure>) -> Error {
         let stderr = timeout(GRACE_FOR_PIPES, &mut self.stderr).await;
         let stderr = stderr.ok().and_then(Result::ok).unwrap_or_default();
-        Error::Process { program: Arc::clone(&self.program), failure: failure.into(), stderr: stderr.into() }
+        Error::Process { program: self.program, failure: failure.into(), stderr: stderr.into() }
     }
 }
 

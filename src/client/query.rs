@@ -209,5 +209,5 @@ fn broken(e: &JoinError) -> Error {
     if e.is_cancelled() {
         return Error::Interrupted;
     }
-    Error::process(&"backend".into(), e.to_string())
+    Error::process("backend", e.to_string())
 }

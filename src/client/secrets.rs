@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;
 
 use super::Credentials;
-use crate::{Error, ProcessFailure};
+use crate::{Error, ProcessFailure, error::program_name};
 
 /// What stands in a credential's place.
 const MASK: &str = "***";
@@ -142,7 +142,7 @@ impl Secrets {
             }
             Error::Process { program, failure, stderr } => {
                 if let Cow::Owned(masked) = self.mask(program) {
-                    *program = masked.into();
+                    *program = program_name(&masked);
                 }
                 if let ProcessFailure::Other(words) = failure
                     && let Cow::Owned(masked) = self.mask(words)
