@@ -21,6 +21,7 @@ criterion_group!(
     passing::sizes,
     passing::buffers,
     passing::readers,
+    passing::recovery,
     errors::creation
 );
 fn main() {

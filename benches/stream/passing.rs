@@ -1,6 +1,10 @@
 //! From bytes, through the channel, to a reader.
 
-use std::{collections::VecDeque, hint::black_box, time::Duration};
+use std::{
+    collections::VecDeque,
+    hint::black_box,
+    time::{Duration, Instant},
+};
 
 use claude_cli::{
     StreamConfig, StreamConfigBuilder, StreamFormat,
@@ -148,4 +152,34 @@ pub(crate) fn readers(c: &mut Criterion) {
         });
     }
     group.finish();
+}
+
+/// From the moment a reader is back at a channel that was full, its sender waiting,
+/// until it has read everything that waited and the first message sent since.
+pub(crate) fn recovery(c: &mut Criterion) {
+    let mut group = c.benchmark_group("recovery");
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    let adaptive = StreamConfigBuilder::new().adaptive_buffering(true).build();
+    for (threads, runtime) in runtimes() {
+        for (name, config) in [("100", fixed(100)), ("adaptive", adaptive)] {
+            group.bench_function(BenchmarkId::new(threads, name), |b| {
+                let recover = || async move { tokio::spawn(recover(config)).await.expect("it ends") };
+                b.iter_custom(|rounds| (0..rounds).map(|_| runtime.block_on(recover())).sum());
+            });
+        }
+    }
+    group.finish();
+}
+
+async fn recover(config: StreamConfig) -> Duration {
+    let (sender, mut receiver) = channel(&config).expect("the settings are sound");
+    let writer = tokio::spawn(async move { while sender.send(Instant::now()).await.is_ok() {} });
+    // Long enough for the channel to fill; the writer then stands still.
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let back = Instant::now();
+    while receiver.recv().await.expect("the writer goes on") < back {}
+    let took = back.elapsed();
+    drop(receiver);
+    writer.await.expect("it ends with its reader");
+    took
 }

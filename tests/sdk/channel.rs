@@ -291,3 +291,27 @@ fn settings_that_cannot_be_are_refused_with_a_reason() {
         preset.check().unwrap();
     }
 }
+
+/// A reader that was away for long has all that waited, and what is sent from then
+/// on, without any time passing: nothing polls, and nothing waits for a timer. The
+/// clock stands still unless all tasks wait for it.
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_is_back_waits_for_no_timer() {
+    const MESSAGES: usize = 10_000;
+    for (sender, mut receiver) in [fixed(100), adaptive(50, 500)] {
+        let writer = tokio::spawn(async move {
+            for n in 0..MESSAGES {
+                sender.send(n).await.unwrap();
+            }
+        });
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert!(!writer.is_finished(), "the sender waits for the reader");
+        let back = tokio::time::Instant::now();
+        for n in 0..MESSAGES {
+            assert_eq!(receiver.recv().await, Some(n));
+        }
+        assert_eq!(receiver.recv().await, None);
+        assert_eq!(back.elapsed(), Duration::ZERO);
+        writer.await.unwrap();
+    }
+}
