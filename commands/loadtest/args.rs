@@ -65,6 +65,9 @@ pub(crate) struct RunArgs {
     /// How long a live stream is held open
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "What is tested")]
     pub(crate) hold: Duration,
+    /// A file with the token that `claude-cli serve` wants to be known
+    #[arg(long, value_name = "FILE", requires = "target", help_heading = "What is tested")]
+    pub(crate) token_file: Option<PathBuf>,
     /// Further certificate authorities, as PEM
     #[arg(long, value_name = "FILE", help_heading = "What is tested")]
     pub(crate) ca_file: Option<PathBuf>,
@@ -120,6 +123,9 @@ pub(crate) struct RunArgs {
     /// Requests under way at once; more wait, and their waiting counts
     #[arg(long, value_name = "N", default_value_t = 1024, help_heading = "Load")]
     pub(crate) max_in_flight: usize,
+    /// A run is not valid if 1 % of the requests were got to later than this after they were due
+    #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = duration, help_heading = "Gates")]
+    pub(crate) max_lag: Duration,
     /// Threads that generate load
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Load")]
     pub(crate) threads: usize,

@@ -27,7 +27,9 @@ impl RunArgs {
             .build()
             .context("cannot start the runtime")?;
         let ca_file = self.ca_file.as_deref();
-        let get = |paths: &[&str]| runtime.block_on(Get::new(url, paths, ca_file)).map(Work::Get);
+        let token = self.token()?;
+        let token = token.as_deref();
+        let get = |paths: &[&str]| runtime.block_on(Get::new(url, paths, token, ca_file)).map(Work::Get);
         let work = match self.scenario {
             Scenario::Messages => Work::Messages(runtime.block_on(self.messages(url, context))?),
             Scenario::Get => get(&self.paths.iter().map(String::as_str).collect::<Vec<_>>())?,
@@ -35,7 +37,8 @@ impl RunArgs {
             Scenario::Timeseries => get(&["/api/timeseries"])?,
             Scenario::Summary => get(&["/api/summary"])?,
             Scenario::Live => {
-                Work::Subscribe(runtime.block_on(Subscription::new(url, "/api/live", self.hold, ca_file))?)
+                let stream = Subscription::new(url, "/api/live", self.hold, token, ca_file);
+                Work::Subscribe(runtime.block_on(stream)?)
             }
         };
         Ok(work)
@@ -61,6 +64,14 @@ impl RunArgs {
             )
         })?;
         Ok(ask(&key).await?)
+    }
+
+    /// The token that the server wants to be known.
+    fn token(&self) -> anyhow::Result<Option<String>> {
+        let Some(path) = &self.token_file else { return Ok(None) };
+        let text =
+            fs::read_to_string(path).with_context(|| format!("cannot read the token in {}", path.display()))?;
+        Ok(Some(text.trim().to_owned()))
     }
 
     fn all_prompts(&self) -> anyhow::Result<Prompts> {
@@ -146,6 +157,7 @@ impl RunArgs {
         plan.timeout = self.timeout;
         plan.threads = self.threads.clamp(1, 256);
         plan.max_in_flight = self.max_in_flight.max(1);
+        plan.max_lag = self.max_lag;
         plan.retries = self.retries;
         plan.slo = self.slo.clone().unwrap_or_default();
         plan.thresholds = self.gates();

@@ -147,8 +147,8 @@ async fn served(target: &str, scenarios: &[LoadTestScenario]) -> Result<Work> {
     };
     let paths: Vec<_> = scenarios.iter().filter_map(path).collect();
     match paths.len() {
-        0 => Ok(Work::Subscribe(Subscription::new(target, "/api/live", HOLD, None).await?)),
-        n if n == scenarios.len() => Ok(Work::Get(Get::new(target, &paths, None).await?)),
+        0 => Ok(Work::Subscribe(Subscription::new(target, "/api/live", HOLD, None, None).await?)),
+        n if n == scenarios.len() => Ok(Work::Get(Get::new(target, &paths, None, None).await?)),
         _ => Err(Error::Invalid("live updates are held open and tested by themselves".to_owned())),
     }
 }

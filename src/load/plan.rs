@@ -39,6 +39,9 @@ pub struct Plan {
     pub threads: usize,
     /// Requests under way at once; more wait for one to end. Default: 1,024.
     pub max_in_flight: usize,
+    /// A generator that gets to more than 1 % of the requests later than this
+    /// after they were due is taken for the bottleneck. Default: 10 ms.
+    pub max_lag: Duration,
     /// Requests that may wait; more are dropped, and counted. Default: 100,000.
     pub max_queue: usize,
     /// How often a request that was refused with 429 or a status from 500 on is
@@ -67,6 +70,7 @@ impl Plan {
             timeout: Duration::from_secs(60),
             threads: 1,
             max_in_flight: 1_024,
+            max_lag: Duration::from_millis(10),
             max_queue: 100_000,
             retries: 0,
             slo: Slo::default(),

@@ -27,8 +27,7 @@ const START: Duration = Duration::from_millis(20);
 /// About so many points are drawn, but none of a shorter time than this.
 const POINTS: u32 = 120;
 const SHORTEST_POINT: Duration = Duration::from_millis(250);
-/// Beyond these the generator is taken for the bottleneck.
-const LAG_LIMIT_MS: f64 = 10.0;
+/// Beyond this the generator is taken for the bottleneck.
 const CPU_LIMIT: f64 = 0.9;
 
 /// How a run goes.
@@ -159,7 +158,7 @@ fn conclude(
 fn generator(plan: &Plan, all: &Recorder, cpu: f64) -> Generator {
     let mut reasons = Vec::new();
     let lag = all.times(Metric::Lag).percentile(99.0);
-    if let Some(lag) = lag.filter(|lag| *lag > LAG_LIMIT_MS) {
+    if let Some(lag) = lag.filter(|lag| *lag > plan.max_lag.as_secs_f64() * 1e3) {
         reasons.push(format!(
             "the generator got to 1 % of the requests more than {lag:.0} ms after they were due; use more --threads, \
              or a less busy machine"

@@ -133,23 +133,31 @@ pub struct Get {
     requests: Vec<Vec<u8>>,
 }
 
-fn get(endpoint: &Endpoint, path: &str, accept: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nhost: {}\r\naccept: {accept}\r\n\r\n", endpoint.authority).into_bytes()
+fn get(endpoint: &Endpoint, path: &str, accept: &str, token: Option<&str>) -> Result<Vec<u8>> {
+    let secret = match token {
+        Some(token) => {
+            let (name, value) = Credentials::Token(token.to_owned()).header()?;
+            format!("{name}: {}\r\n", value.to_str().unwrap_or_default())
+        }
+        None => String::new(),
+    };
+    let host = &endpoint.authority;
+    Ok(format!("GET {path} HTTP/1.1\r\nhost: {host}\r\naccept: {accept}\r\n{secret}\r\n").into_bytes())
 }
 
 impl Get {
     /// Documents below a base URL, by their paths; without one, the URL itself.
+    /// A `token` is sent as `authorization`.
     ///
     /// # Errors
     /// If the target is no URL, or cannot be looked up.
-    pub async fn new(base: &str, paths: &[&str], ca_file: Option<&Path>) -> Result<Self> {
+    pub async fn new(base: &str, paths: &[&str], token: Option<&str>, ca_file: Option<&Path>) -> Result<Self> {
         let url = parse(base)?;
         let endpoint = Endpoint::find(&url, ca_file).await?;
         let own = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-        let mut requests: Vec<_> = paths.iter().map(|at| get(&endpoint, &path(&url, at), "*/*")).collect();
-        if requests.is_empty() {
-            requests.push(get(&endpoint, &own, "*/*"));
-        }
+        let paths: Vec<_> = paths.iter().map(|at| path(&url, at)).collect();
+        let paths = if paths.is_empty() { vec![own] } else { paths };
+        let requests = paths.iter().map(|at| get(&endpoint, at, "*/*", token)).collect::<Result<_>>()?;
         Ok(Self { endpoint, requests })
     }
 
@@ -167,14 +175,21 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// A stream below a base URL, each client's held for so long.
+    /// A stream below a base URL, each client's held for so long. A `token` is
+    /// sent as `authorization`.
     ///
     /// # Errors
     /// If the target is no URL, or cannot be looked up.
-    pub async fn new(base: &str, at: &str, hold: Duration, ca_file: Option<&Path>) -> Result<Self> {
+    pub async fn new(
+        base: &str,
+        at: &str,
+        hold: Duration,
+        token: Option<&str>,
+        ca_file: Option<&Path>,
+    ) -> Result<Self> {
         let url = parse(base)?;
         let endpoint = Endpoint::find(&url, ca_file).await?;
-        let request = get(&endpoint, &path(&url, at), "text/event-stream");
+        let request = get(&endpoint, &path(&url, at), "text/event-stream", token)?;
         Ok(Self { endpoint, request, hold })
     }
 }

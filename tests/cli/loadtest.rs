@@ -88,7 +88,9 @@ fn what_was_refused_is_sent_again_if_one_wants_that() {
 fn gates_hold_trip_and_trip_without_data() {
     let home = Home::new();
     let short = |gate: &str| {
-        let args = ["--rate", "20", "--duration", "300ms", "--simulate", QUICK, "--threshold", gate];
+        // However busy the machine is that this runs on.
+        let args =
+            ["--max-lag", "1m", "--rate", "20", "--duration", "300ms", "--simulate", QUICK, "--threshold", gate];
         run(&home, args)
     };
     for (gate, code) in [
@@ -150,7 +152,19 @@ fn loads_can_be_swept_and_the_most_be_searched_for() {
     assert_eq!(counts, [5, 15]);
     // Forty requests a minute are in the bucket, and more come only slowly.
     let limited = format!("{QUICK} --limit-requests 40");
-    let search = ["--find-max", "--rate", "8", "--duration", "1s", "--slo", "e2e<10000", "--simulate", &limited];
+    let search = [
+        "--max-lag",
+        "1m",
+        "--find-max",
+        "--rate",
+        "8",
+        "--duration",
+        "1s",
+        "--slo",
+        "e2e<10000",
+        "--simulate",
+        &limited,
+    ];
     let (done, result) = run(&home, search);
     assert_eq!(done.code, Some(0), "{done:?}");
     let (max, runs) = (&result["max"], result["runs"].as_array().unwrap());
@@ -324,4 +338,16 @@ fn nonsense_is_refused_with_what_would_do() {
         assert_eq!(refused.code, Some(2), "{args:?}: {refused:?}");
         assert!(refused.err.contains(says), "{args:?}: {refused:?}");
     }
+}
+
+#[test]
+fn a_generator_that_is_late_says_so_and_its_gates_do_not_hold() {
+    let home = Home::new();
+    let args = ["--max-lag", "0", "--rate", "20", "--duration", "300ms", "--threshold", "requests.count==6"];
+    let (done, result) = run(&home, args.into_iter().chain(["--simulate", QUICK]));
+    assert_eq!(done.code, Some(3), "{done:?}");
+    assert!(done.err.contains("not valid: the generator got to"), "{done:?}");
+    let run = &result["runs"][0];
+    assert_eq!((&run["generator"]["valid"], &run["thresholds"][0]["ok"]), (&false.into(), &false.into()));
+    assert_eq!(run["thresholds"][0]["value"], 6.0);
 }

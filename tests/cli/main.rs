@@ -24,6 +24,7 @@ mod import_crash;
 mod import_watch;
 mod ledger;
 mod loadtest;
+mod loadtest_serve;
 mod loadtest_stall;
 mod machines;
 mod merge;

@@ -64,7 +64,7 @@ fn forward(head: &[String], body: &[u8], to: &str, back: &mut impl Write) -> std
 
 /// A TLS server before `to`, whose certificate is signed by an authority that
 /// nobody knows; the authority's certificate as a file.
-fn tls(home: &Home, to: String) -> (u16, PathBuf) {
+pub(crate) fn tls(home: &Home, to: String) -> (u16, PathBuf) {
     let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
