@@ -18,7 +18,7 @@ CARGO_DEB = $(TARGET_DIR)/tools/bin/cargo-deb
 CARGO_DEB_VERSION = 3.8.0
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint bench bench-stream bench-client bench-import bench-analytics bench-analytics-large bench-neighbours bench-warm bench-save bench-compare fuzz generate soak release install dist deb macos
+.PHONY: help test lint bench bench-stream bench-client bench-import bench-analytics bench-analytics-large bench-neighbours bench-warm bench-otlp bench-save bench-compare fuzz generate soak release install dist deb macos
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -57,6 +57,12 @@ bench-neighbours: ## a whole import beside ccusage, over a gigabyte (TOKSCALE="t
 bench-warm: ## a batch on programs kept running, beside starting one for each prompt
 	CLAUDE_CLI_TEST_CLAUDE="$$(.ci/install-claude)" $(CARGO) bench --locked --bench warm
 
+bench-otlp: ## telemetry into a ledger of ten million requests (3 GB of disk)
+	$(CARGO) bench --locked --bench otlp
+	$(CARGO) bench --locked --bench otlp -- --senders 256 --events 32 --seconds 15
+	$(CARGO) bench --locked --bench otlp -- --senders 8 --events 128 --seconds 15
+	$(CARGO) bench --locked --bench otlp -- --senders 1 --seconds 15
+
 bench-save: ## save a baseline of the stream benchmarks (BASELINE=main)
 	$(CARGO) bench --locked --bench stream -- --save-baseline $(BASELINE)
 
@@ -94,4 +100,5 @@ macos: ## type-check everything for macOS, from any system
 soak: ## long runs that CI leaves out
 	for n in $$(seq 50); do $(CARGO) test --locked --quiet --test sdk ledger_properties || exit 1; done
 	$(CARGO) test --locked --release --test cli import_crash:: -- --ignored --nocapture
+	$(CARGO) test --locked --release --test cli telemetry:: -- --ignored --nocapture
 	$(CARGO) test --locked --release --test sdk backpressure:: -- --ignored --nocapture

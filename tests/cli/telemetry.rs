@@ -17,7 +17,7 @@ use claude_cli::store::SqliteLedger;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Home, SOON, drain, ends, signal, wait_until};
+use crate::harness::{BINARY, Home, SOON, drain, ends, signal, wait_until};
 
 /// A `claude-cli serve` with a port for gRPC, that ends with the test.
 pub(crate) struct Collector {
@@ -151,6 +151,39 @@ fn it_ends_with_all_that_it_took_in_and_gives_back_its_ports() {
     let done = home.run(["serve", "--listen", "127.0.0.1:0", "--otlp-grpc=0.0.0.0:0"]);
     assert_eq!(done.code, Some(2), "{done:?}");
     assert!(done.err.contains("set a token"), "{done:?}");
+}
+
+/// Files may not grow beyond a megabyte, for a while.
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_full_disk_nothing_is_acknowledged_and_later_it_goes_on() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+    let home = Home::new();
+    let mut command = home.isolated("/bin/sh");
+    let script = "trap '' XFSZ; ulimit -S -f 2048; \
+                  exec \"$0\" serve --listen 127.0.0.1:0 --otlp-grpc=127.0.0.1:0 --format json";
+    command.args(["-c", script, BINARY]);
+    let collector = Collector::of(command);
+    let mut acknowledged = 0;
+    let refused = loop {
+        let answer = collector.post("/v1/logs", "", &body(&format!("s{acknowledged}"), 0..50));
+        if answer.0 != 200 {
+            break answer;
+        }
+        acknowledged += 1;
+        assert!(acknowledged < 1_000, "it fits");
+    };
+    assert!(refused.0 == 503 && refused.1.contains("cannot be written now"), "{refused:?}");
+    assert!(acknowledged > 0);
+    assert_eq!(home.rows().len(), 50 * acknowledged);
+    // There is room again: the sender's next try.
+    prlimit(Some(Pid::from_child(&collector.child)), Resource::Fsize, Rlimit { current: None, maximum: None })
+        .unwrap();
+    let answer = collector.post("/v1/logs", "", &body(&format!("s{acknowledged}"), 0..50));
+    assert_eq!(answer, (200, "{}".to_owned()));
+    assert_eq!(home.rows().len(), 50 * (acknowledged + 1));
+    home.verify();
 }
 
 /// Senders that try again, and a receiver that is killed so many times: the

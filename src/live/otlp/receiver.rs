@@ -31,7 +31,8 @@ pub struct ReceiverConfig {
     /// Bytes that all bodies together may take until they are committed; what
     /// comes beyond is to come again. 64 MiB by default.
     pub waiting: usize,
-    /// Events of one commit, unless a single body has more. 2,048 by default.
+    /// Events of one commit, unless a single body has more: others who write the
+    /// ledger wait for it. 1,024 by default.
     pub batch: usize,
     /// The time for a body to come in. 20 s by default.
     pub body_time: Duration,
@@ -45,7 +46,7 @@ impl Default for ReceiverConfig {
         Self {
             body: 16 << 20,
             waiting: 64 << 20,
-            batch: 2048,
+            batch: 1024,
             body_time: Duration::from_secs(20),
             answer_time: Duration::from_secs(8),
         }

@@ -205,7 +205,7 @@ impl SqliteLedger {
     ///
     /// # Errors
     /// If the ledger cannot be read.
-    pub(crate) fn prepare_for_senders(&mut self) -> Result<()> {
+    pub fn prepare_for_senders(&mut self) -> Result<()> {
         let mut set = || {
             self.db.busy_handler(Some(wait_briefly))?;
             self.db.pragma_update(None, "cache_size", -SENDERS_CACHE_KIB)?;
