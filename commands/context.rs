@@ -165,6 +165,11 @@ impl Context {
         self.global.format
     }
 
+    /// The zone, as it was asked for.
+    pub(crate) fn zone(&self) -> &str {
+        &self.global.tz
+    }
+
     /// Columns of the terminal.
     pub(crate) fn width(&self) -> usize {
         let columns = env::var("COLUMNS").ok().and_then(|text| text.trim().parse().ok());

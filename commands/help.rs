@@ -178,6 +178,7 @@ pub(crate) fn examples(command: &str) -> &'static [Entry] {
         ],
         "dashboard" => &[
             ("claude-cli analytics dashboard", "The last seven days."),
+            ("claude-cli analytics dashboard --live", "A screen that stays, and follows what is recorded."),
             (
                 "claude-cli analytics dashboard --since 2026-08-01 --format markdown",
                 "Since August, as a document.",

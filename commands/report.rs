@@ -73,6 +73,13 @@ impl ReportArgs {
         TimeRange::parse(since, self.until.as_deref(), now, context.tz.clone())
     }
 
+    /// The range as it was asked for, if it was: `SINCE..UNTIL`.
+    pub(crate) fn range_text(&self) -> Option<String> {
+        let text = |end: &Option<String>| end.clone().unwrap_or_default();
+        let asked = self.since.is_some() || self.until.is_some();
+        asked.then(|| format!("{}..{}", text(&self.since), text(&self.until)))
+    }
+
     pub(crate) const fn simulated(&self) -> Simulated {
         self.count.simulated()
     }

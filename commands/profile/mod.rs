@@ -67,7 +67,7 @@ struct DashboardArgs {
     #[command(flatten)]
     taking: Taking,
     #[command(flatten)]
-    dashboard: dashboard::Args,
+    dashboard: dashboard::PageArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -94,7 +94,7 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         Work::Dashboard(args) => {
             let measured = context.measured(None);
             args.taking.take(&collector, "dashboard", context, || {
-                trace_span!("dashboard").in_scope(|| dashboard::run(&args.dashboard, &measured))
+                trace_span!("dashboard").in_scope(|| dashboard::print(&args.dashboard, &measured))
             })
         }
         Work::Import(args) => {

@@ -25,6 +25,10 @@ impl Started {
     pub(crate) fn ends(&mut self) -> Option<i32> {
         ends(&mut self.0)
     }
+
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        crate::harness::signal(&self.0, signal);
+    }
 }
 
 impl Drop for Started {

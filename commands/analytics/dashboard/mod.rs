@@ -1,5 +1,6 @@
 //! `claude-cli analytics dashboard`: how a range went, on one screen.
 
+mod live;
 mod page;
 mod screen;
 
@@ -20,6 +21,16 @@ use crate::{chart, context::Context, output::Format, report::ReportArgs};
 /// Show how a range went, on one screen: the last seven days, if none is named.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Stay, and show what any process records as it comes
+    #[arg(long, short, conflicts_with = "bucket")]
+    live: bool,
+    #[command(flatten)]
+    page: PageArgs,
+}
+
+/// What is on a page.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PageArgs {
     /// The length of a bucket of the lines: a multiple of 15m up to 1d, or whole days or weeks (2d, 1w) [default: what suits the range]
     #[arg(long, short, value_name = "TIME", value_parser = bucket)]
     bucket: Option<Bucket>,
@@ -35,6 +46,11 @@ fn bucket(text: &str) -> Result<Bucket, String> {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
+    if args.live { live::run(&args.page, context) } else { print(&args.page, context) }
+}
+
+/// Prints a page.
+pub(crate) fn print(args: &PageArgs, context: &Context) -> anyhow::Result<ExitCode> {
     if context.format() == Format::Csv {
         let message = "a dashboard is more than one table: use --format table, json, ndjson or markdown; \
                        `analytics summary` and `timeseries` have csv";

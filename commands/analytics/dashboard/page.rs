@@ -136,11 +136,11 @@ fn line(series: &DashboardSeries, bucket: &str) -> Option<Line> {
 }
 
 /// The title of a list, and how much of it is shown.
-fn counted(title: &str, shown: usize, all: usize) -> String {
+pub(super) fn counted(title: &str, shown: usize, all: usize) -> String {
     if shown < all { format!("{title} ({shown} of {all})") } else { title.to_owned() }
 }
 
-fn name(text: &str) -> Value {
+pub(super) fn name(text: &str) -> Value {
     Value::text(if text.is_empty() { "(unknown)" } else { text })
 }
 
@@ -166,7 +166,7 @@ fn groups(title: &'static str, key: &'static str, groups: &[DashboardGroup], top
     section(counted(title, rows.len(), groups.len()), columns, rows, true)
 }
 
-fn section(title: String, columns: Vec<Column>, rows: Vec<Vec<Value>>, narrow: bool) -> Section {
+pub(super) fn section(title: String, columns: Vec<Column>, rows: Vec<Vec<Value>>, narrow: bool) -> Section {
     Section { title, colors: vec![Color::Reset; rows.len()], report: table(columns, rows), narrow }
 }
 
@@ -203,7 +203,7 @@ fn at(time: Option<&str>, context: &Context) -> Value {
     time.map_or_else(Value::default, |time| moment(time.as_millisecond(), context))
 }
 
-fn budgets(budgets: &[DashboardBudget]) -> Section {
+pub(super) fn budgets(budgets: &[DashboardBudget]) -> Section {
     let columns = vec![
         words("budget", "Budget", false),
         words("period", "Per", true),

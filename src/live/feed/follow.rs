@@ -80,7 +80,8 @@ impl Follower {
         self.take_in_spool(seen);
         let moment = self.moment(seen)?;
         if seen.moment != Some(moment) {
-            let at = (moment.now, &self.zone);
+            // When it was noticed is told to the millisecond.
+            let at = ((self.clock)(), &self.zone);
             for alert in &self.engine.read(|reader| seen.alerts.look(reader, &self.path, at))? {
                 self.views.alert(alert);
             }

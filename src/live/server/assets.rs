@@ -16,11 +16,28 @@ pub(super) struct Asset {
     pub(super) body: &'static str,
 }
 
+/// A script of the page.
+macro_rules! script {
+    ($name:literal) => {
+        Asset {
+            path: concat!("/", $name),
+            kind: "text/javascript; charset=utf-8",
+            body: include_str!(concat!("../page/", $name)),
+        }
+    };
+}
+
 /// All of them.
-pub(super) const ASSETS: [Asset; 4] = [
-    Asset { path: "/", kind: "text/html; charset=utf-8", body: include_str!("page.html") },
-    Asset { path: "/page.css", kind: "text/css; charset=utf-8", body: include_str!("login.css") },
-    Asset { path: "/page.js", kind: "text/javascript; charset=utf-8", body: include_str!("page.js") },
+pub(super) const ASSETS: [Asset; 10] = [
+    Asset { path: "/", kind: "text/html; charset=utf-8", body: include_str!("../page/index.html") },
+    Asset { path: "/page.css", kind: "text/css; charset=utf-8", body: include_str!("../page/page.css") },
+    script!("page.js"),
+    script!("connection.js"),
+    script!("patch.js"),
+    script!("charts.js"),
+    script!("format.js"),
+    script!("spend.js"),
+    script!("tables.js"),
     Asset { path: "/login.css", kind: "text/css; charset=utf-8", body: include_str!("login.css") },
 ];
 
