@@ -2,8 +2,11 @@
 
 use std::process::ExitCode;
 
-use claude_cli::{analytics::iso, pricing::format_usd, store::Alert};
-use serde_json::json;
+use claude_cli::{
+    analytics::{LISTED, alert_line, alerts_json},
+    pricing::format_usd,
+    store::Alert,
+};
 
 use crate::{
     context::Context,
@@ -11,20 +14,16 @@ use crate::{
     report::{moment, number, words},
 };
 
-/// The `schema` of the list.
-const SCHEMA: &str = "claude-cli/alerts@1";
-
 /// List the crossings that `budget check` recorded, the newest first.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// At most so many
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
+    #[arg(long, short = 'n', value_name = "N", default_value_t = LISTED)]
     limit: u32,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let alerts = context.ledger_reader()?.alerts(Some(args.limit))?;
-    let lines: Vec<serde_json::Value> = alerts.iter().map(json).collect();
     let report = Report {
         columns: vec![
             words("at", "Noticed", false),
@@ -37,8 +36,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         ],
         rows: alerts.iter().map(|alert| row(alert, context)).collect(),
         totals: None,
-        json: json!({ "schema": SCHEMA, "alerts": lines }),
-        lines,
+        json: alerts_json(&alerts),
+        lines: alerts.iter().map(alert_line).collect(),
     };
     report.write(context.format(), context.width())?;
     Ok(ExitCode::SUCCESS)
@@ -55,16 +54,4 @@ fn row(alert: &Alert, context: &Context) -> Vec<Value> {
         amount(alert.spent),
         amount(alert.limit),
     ]
-}
-
-fn json(alert: &Alert) -> serde_json::Value {
-    json!({
-        "at": iso(alert.at),
-        "budget": alert.budget,
-        "period": alert.period.name(),
-        "since": iso(alert.since),
-        "threshold_percent": alert.threshold,
-        "limit_usd": alert.limit as f64 / 1e9,
-        "spent_usd": alert.spent as f64 / 1e9,
-    })
 }

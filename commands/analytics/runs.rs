@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use claude_cli::{
-    analytics::iso,
+    analytics::{LISTED, RUNS_SCHEMA, iso, run_line, runs_json},
     store::{FoundText, Run, RunQuery},
 };
 use jiff::Timestamp;
@@ -15,14 +15,11 @@ use crate::{
     report::ReportArgs,
 };
 
-/// The `schema` of the list.
-const SCHEMA: &str = "claude-cli/runs@1";
-
 /// List what this program ran, the newest first.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// At most so many
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
+    #[arg(long, short = 'n', value_name = "N", default_value_t = LISTED)]
     limit: u32,
     /// Only runs whose kept prompt or answer holds these words (see `query --log-text`)
     #[arg(long, value_name = "WORDS", conflicts_with_all = ["since", "until"])]
@@ -58,7 +55,7 @@ fn search_report(found: &[FoundText], context: &Context) -> anyhow::Result<ExitC
             line[name] = json!(text);
         }
     }
-    report.json = json!({ "schema": SCHEMA, "runs": report.lines });
+    report.json = json!({ "schema": RUNS_SCHEMA, "runs": report.lines });
     // What was searched for is what has to be seen.
     for column in &mut report.columns {
         column.optional |= !matches!(column.name, "started" | "prompt" | "answer");
@@ -91,13 +88,12 @@ fn report(runs: &[Run], context: &Context) -> Report {
         column("cost_usd", "Cost", true, false),
         column("session", "Session", false, true),
     ];
-    let lines: Vec<_> = runs.iter().map(json).collect();
     Report {
         columns,
         rows: runs.iter().map(|run| row(run, context)).collect(),
         totals: None,
-        json: json!({ "schema": SCHEMA, "runs": lines }),
-        lines,
+        json: runs_json(runs),
+        lines: runs.iter().map(run_line).collect(),
     }
 }
 
@@ -126,28 +122,4 @@ fn row(run: &Run, context: &Context) -> Vec<Value> {
         },
         Value::text(run.session.clone().unwrap_or_default()),
     ]
-}
-
-fn json(run: &Run) -> serde_json::Value {
-    json!({
-        "id": run.id,
-        "started": iso(run.started_at),
-        "ended": run.ended_at.map(iso),
-        "command": run.command,
-        "backend": run.backend,
-        "model": run.model,
-        "session_id": run.session,
-        "project": run.project,
-        "user": run.user,
-        "host": run.host,
-        "exit": run.exit,
-        "error": run.error,
-        "attempts": run.attempts,
-        "ttft_ms": run.ttft_ms,
-        "duration_ms": run.duration_ms,
-        "cost_usd": run.cost.map(|nanos| nanos as f64 / 1e9),
-        "cached": run.cached,
-        "simulated": run.simulated,
-        "tags": run.tags,
-    })
 }

@@ -3,20 +3,16 @@
 use std::process::ExitCode;
 
 use claude_cli::{
-    analytics::{SessionsQuery, figures, iso},
+    analytics::{LISTED, SessionsQuery},
     store::{CostMode, SessionOrder, SessionRow},
 };
 use jiff::Timestamp;
-use serde_json::json;
 
 use crate::{
     context::Context,
     output::{Report, Value},
     report::{FilterArgs, ReportArgs, cost, moment, number, span, words},
 };
-
-/// The `schema` of the list.
-const SCHEMA: &str = "claude-cli/sessions@1";
 
 /// List sessions whose last request is in a range, with all that they cost.
 #[derive(Debug, clap::Args)]
@@ -25,7 +21,7 @@ pub(crate) struct Args {
     #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
     sort: Sort,
     /// At most so many
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
+    #[arg(long, short = 'n', value_name = "N", default_value_t = LISTED)]
     limit: u32,
     #[command(flatten)]
     report: ReportArgs,
@@ -72,15 +68,9 @@ fn report(found: &[SessionRow], query: &SessionsQuery, context: &Context) -> Rep
         number("duration_ms", "Took", true),
         number("cost_usd", "Cost", false),
     ];
-    let lines: Vec<serde_json::Value> = found.iter().map(|session| json(session, query.cost)).collect();
-    let json = json!({
-        "schema": SCHEMA,
-        "range": { "since": query.range.since.map(iso), "until": query.range.until.map(iso) },
-        "sort": match query.order { SessionOrder::Last => "last", SessionOrder::Cost => "cost" },
-        "sessions": lines,
-    });
     let rows = found.iter().map(|session| row(session, query.cost, context)).collect();
-    Report { columns, rows, totals: None, json, lines }
+    let lines = found.iter().map(|session| query.line(session)).collect();
+    Report { columns, rows, totals: None, json: query.to_json(found), lines }
 }
 
 fn row(session: &SessionRow, mode: CostMode, context: &Context) -> Vec<Value> {
@@ -98,14 +88,4 @@ fn row(session: &SessionRow, mode: CostMode, context: &Context) -> Vec<Value> {
         Value { shown: span(took), raw: took.to_string() },
         cost(sums, mode),
     ]
-}
-
-fn json(session: &SessionRow, mode: CostMode) -> serde_json::Value {
-    let mut line = serde_json::Map::new();
-    line.insert("session_id".to_owned(), json!(session.session));
-    line.insert("project".to_owned(), json!(session.project));
-    line.insert("branch".to_owned(), json!(session.branch));
-    line.insert("model".to_owned(), json!(session.model));
-    line.extend(figures(&session.sums, mode));
-    line.into()
 }

@@ -16,6 +16,7 @@ mod export;
 mod figures;
 mod fold;
 mod group;
+mod lists;
 #[cfg(feature = "load")]
 mod load_test;
 mod memory;
@@ -52,6 +53,10 @@ pub use export::{
 };
 pub use figures::{Figures, Percentiles};
 pub use group::{GroupBy, GroupOrder};
+pub use lists::{
+    ALERTS_SCHEMA, BLOCKS_SCHEMA, BLOCKS_SINCE, BUDGETS_SCHEMA, BlockTerms, LISTED, RUNS_SCHEMA, SESSIONS_SCHEMA,
+    TokenLimit, alert_line, alerts_json, budget_fields, budgets_json, run_line, runs_json,
+};
 #[cfg(feature = "load")]
 pub use load_test::{LoadTestConfig, LoadTestResults, LoadTestScenario};
 pub use memory::{

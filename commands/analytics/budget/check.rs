@@ -5,17 +5,15 @@ use std::process::ExitCode;
 use anyhow::bail;
 use claude_cli::{
     ExitClass,
-    analytics::{BudgetState, BudgetStatus, PROJECTION_METHOD, budget_status, iso, new_crossings},
+    analytics::{BudgetState, BudgetStatus, PROJECTION_METHOD, budget_status, budgets_json, new_crossings},
     pricing::format_usd,
     store::{Budget, Ledger, LedgerReader, SqliteLedger},
 };
 use jiff::Timestamp;
-use serde_json::json;
 
 use super::{
-    SCHEMA,
     annotate::{Annotate, Gravity, github},
-    describe, json as definition, unknown,
+    describe, unknown,
 };
 use crate::{
     context::Context,
@@ -130,7 +128,6 @@ fn money_of(nanos: i64) -> String {
 }
 
 fn report(found: &[BudgetStatus], context: &Context) -> Report {
-    let lines: Vec<serde_json::Value> = found.iter().map(json).collect();
     Report {
         columns: vec![
             words("budget", "Budget", false),
@@ -145,8 +142,8 @@ fn report(found: &[BudgetStatus], context: &Context) -> Report {
         ],
         rows: found.iter().map(|status| row(status, context)).collect(),
         totals: None,
-        json: json!({ "schema": SCHEMA, "projection": PROJECTION_METHOD, "budgets": lines }),
-        lines,
+        json: budgets_json(found),
+        lines: found.iter().map(BudgetStatus::to_json).collect(),
     }
 }
 
@@ -171,25 +168,4 @@ fn row(status: &BudgetStatus, context: &Context) -> Vec<Value> {
         status.projected().map_or_else(none, amount),
         Value::text(status.state().name()),
     ]
-}
-
-fn json(status: &BudgetStatus) -> serde_json::Value {
-    let mut line = definition(&status.budget);
-    let usd = |nanos: i64| nanos as f64 / 1e9;
-    let more = json!({
-        "since": iso(status.since),
-        "until": iso(status.until),
-        "now": iso(status.now),
-        "requests": status.sums.requests,
-        "spent_usd": claude_cli::analytics::dollars(&status.sums, status.cost),
-        "unpriced_requests": status.sums.unpriced.get(status.cost),
-        "unpriced_models": status.unpriced_models,
-        "share": status.share(),
-        "projected_usd": status.projected().map(usd),
-        "state": status.state().name(),
-    });
-    if let serde_json::Value::Object(more) = more {
-        line.extend(more);
-    }
-    line.into()
 }

@@ -9,6 +9,7 @@ use anyhow::bail;
 use clap::Subcommand;
 use claude_cli::{
     Error,
+    analytics::{BUDGETS_SCHEMA, budget_fields},
     pricing::format_usd,
     store::{Budget, Filter, Ledger, Period, SqliteLedger},
 };
@@ -20,9 +21,6 @@ use crate::{
     output::{Report, Value, money},
     report::{FilterArgs, number, words},
 };
-
-/// The `schema` of both lists: of budgets, and of how they stand.
-const SCHEMA: &str = "claude-cli/budgets@1";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -110,7 +108,7 @@ fn set(args: Set, context: &Context) -> anyhow::Result<()> {
 
 fn list(context: &Context) -> anyhow::Result<()> {
     let budgets = context.ledger_reader()?.budgets()?;
-    let lines: Vec<Json> = budgets.iter().map(|budget| Json::Object(json(budget))).collect();
+    let lines: Vec<Json> = budgets.iter().map(|budget| Json::Object(budget_fields(budget))).collect();
     let rows = budgets.iter().map(|budget| {
         vec![
             Value::text(&budget.name),
@@ -130,7 +128,7 @@ fn list(context: &Context) -> anyhow::Result<()> {
         ],
         rows: rows.collect(),
         totals: None,
-        json: json!({ "schema": SCHEMA, "budgets": lines }),
+        json: json!({ "schema": BUDGETS_SCHEMA, "budgets": lines }),
         lines,
     };
     report.write(context.format(), context.width())
@@ -146,18 +144,4 @@ fn describe(filter: &Filter) -> String {
         .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()))
         .collect();
     if words.is_empty() { "all".to_owned() } else { words.join(" ") }
-}
-
-fn json(budget: &Budget) -> serde_json::Map<String, Json> {
-    let fields = json!({
-        "name": budget.name,
-        "limit_usd": budget.limit as f64 / 1e9,
-        "period": budget.period.name(),
-        "warn_percent": budget.warn_percent,
-        "filter": budget.filter,
-    });
-    match fields {
-        Json::Object(map) => map,
-        _ => serde_json::Map::new(),
-    }
 }

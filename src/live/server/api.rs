@@ -1,5 +1,6 @@
 //! `/api/…`: the answers of the program's reports, as the same JSON.
 
+mod lists;
 mod range;
 
 use axum::{
@@ -20,6 +21,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/api/summary", get(summary))
         .route("/api/timeseries", get(timeseries))
         .route("/api/dashboard", get(dashboard))
+        .merge(lists::routes())
 }
 
 /// The names of the orders of groups.

@@ -1,5 +1,7 @@
 //! The program's answers over HTTP.
 
+use serde_json::Value;
+
 use crate::{harness::Home, serve::Serving};
 
 /// A home with two simulated runs.
@@ -38,6 +40,57 @@ fn answers_are_those_of_the_program() {
         let args = args.split(' ').chain(["--format", "json"]);
         assert_eq!(serving.json(path), home.json(args), "{path}");
     }
+}
+
+#[test]
+fn lists_are_those_of_the_program() {
+    let home = lived_in();
+    let set = "analytics budget set team --limit 0.0001 --tag team=a";
+    assert_eq!(home.run(set.split(' ')).code, Some(0));
+    assert_eq!(home.run("analytics budget check --include-simulated".split(' ')).code, Some(0));
+    let serving = Serving::start(&home, []);
+    for (path, args) in [
+        (
+            "/api/sessions?include-simulated&sort=cost&limit=5",
+            "analytics sessions --include-simulated --sort cost -n 5",
+        ),
+        ("/api/sessions?tag=team%3Da&include-simulated", "analytics sessions --tag team=a --include-simulated"),
+        ("/api/runs?include-simulated&limit=1", "analytics runs --include-simulated -n 1"),
+        ("/api/alerts", "analytics alerts"),
+        ("/api/alerts?limit=1", "analytics alerts -n 1"),
+        ("/api/budgets?include-simulated&name=team", "analytics budget check team --include-simulated"),
+        (
+            "/api/blocks?include-simulated&gaps&token-limit=5000",
+            "analytics blocks --include-simulated --gaps --token-limit 5000",
+        ),
+        (
+            "/api/blocks?since=2026-01-01&until=2026-02-01&token-limit=max&active",
+            "analytics blocks --since 2026-01-01 --until 2026-02-01 --token-limit max --active",
+        ),
+    ] {
+        let (here, there) = (serving.json(path), home.json(args.split(' ').chain(["--format", "json"])));
+        assert!(there.as_object().unwrap().len() > 1, "{there}");
+        assert_eq!(without_now(here), without_now(there), "{path}");
+    }
+    assert_eq!(serving.get("/api/budgets?name=none", &[]).refusal(), "bad_request");
+}
+
+/// Without what depends on the very moment of the question.
+fn without_now(mut value: Value) -> Value {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                for name in ["now", "since", "projected_usd", "projection", "remaining_minutes"] {
+                    fields.remove(name);
+                }
+                fields.values_mut().for_each(strip);
+            }
+            Value::Array(values) => values.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    strip(&mut value);
+    value
 }
 
 #[test]
