@@ -188,9 +188,7 @@ mod tests {
     fn every_key_of_the_config_file_is_an_option() {
         for key in &crate::config::KEYS {
             let command = Cli::command();
-            let query = command.find_subcommand("query").unwrap();
-            let of = if key.global { &command } else { query };
-            let arg = of.get_arguments().find(|arg| arg.get_id() == key.name);
+            let arg = key.of.command(&command).unwrap().get_arguments().find(|arg| arg.get_id() == key.name);
             assert_eq!(arg.unwrap().get_long(), Some(key.option().trim_start_matches("--")), "{}", key.name);
         }
     }

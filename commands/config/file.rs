@@ -11,7 +11,7 @@ use std::{
 use claude_cli::{Error, Result};
 use toml_edit::{DocumentMut, Item, Table};
 
-use super::keys::{ALIASES, KEYS, Key, Kind, similar};
+use super::keys::{ALIASES, KEYS, Key, Kind, Of, similar};
 use crate::context::config_folder;
 
 /// What the file says, or nothing if there is none.
@@ -123,14 +123,16 @@ impl ConfigFile {
                 let values = values.clone();
                 command.mut_arg(key.name, |arg| arg.default_values(values))
             };
-            command = if key.global {
-                set(command)
-            } else {
-                let measured = |command: clap::Command| command.mut_subcommand("query", set);
-                command
-                    .mut_subcommand("query", set)
-                    .mut_subcommand("stream", set)
-                    .mut_subcommand("profile", measured)
+            command = match key.of {
+                Of::All => set(command),
+                Of::Serve => command.mut_subcommand("serve", set),
+                Of::Prompts => {
+                    let measured = |command: clap::Command| command.mut_subcommand("query", set);
+                    command
+                        .mut_subcommand("query", set)
+                        .mut_subcommand("stream", set)
+                        .mut_subcommand("profile", measured)
+                }
             };
         }
         command
@@ -149,7 +151,11 @@ impl ConfigFile {
 
 /// Whether the option that a key is the default of takes a value.
 pub(super) fn check(command: &clap::Command, key: &Key, value: &str) -> Result<(), String> {
-    let args = ["claude-cli".to_owned(), "query".to_owned(), format!("{}={value}", key.option()), "x".to_owned()];
+    let option = format!("{}={value}", key.option());
+    let args: &[&str] = match key.of {
+        Of::All | Of::Prompts => &["claude-cli", "query", &option, "x"],
+        Of::Serve => &["claude-cli", "serve", &option],
+    };
     match command.clone().try_get_matches_from(args) {
         Ok(_) => Ok(()),
         Err(e) => {

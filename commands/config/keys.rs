@@ -13,13 +13,23 @@ pub(crate) enum Kind {
     List,
 }
 
+/// What a key is an option of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// Every command.
+    All,
+    /// `query` and `stream`.
+    Prompts,
+    /// `serve`.
+    Serve,
+}
+
 /// A key of the file: the default of an option.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Key {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
-    /// Whether it is an option of every command, or of `query` and `stream`.
-    pub(crate) global: bool,
+    pub(crate) of: Of,
     pub(crate) about: &'static str,
 }
 
@@ -27,15 +37,19 @@ pub(crate) struct Key {
 pub(crate) const ALIASES: &str = "aliases";
 
 const fn of_prompts(name: &'static str, kind: Kind, about: &'static str) -> Key {
-    Key { name, kind, global: false, about }
+    Key { name, kind, of: Of::Prompts, about }
 }
 
 const fn of_all(name: &'static str, about: &'static str) -> Key {
-    Key { name, kind: Kind::Text, global: true, about }
+    Key { name, kind: Kind::Text, of: Of::All, about }
+}
+
+const fn of_serve(name: &'static str, about: &'static str) -> Key {
+    Key { name, kind: Kind::Text, of: Of::Serve, about }
 }
 
 /// All keys. Each is named after the option whose default it is.
-pub(crate) const KEYS: [Key; 18] = [
+pub(crate) const KEYS: [Key; 19] = [
     of_prompts("backend", Kind::Text, "What prompts run on: auto, claude, api or simulated."),
     of_prompts("model", Kind::Text, "The model, by name or alias."),
     of_prompts("system", Kind::Text, "The system prompt."),
@@ -50,11 +64,23 @@ pub(crate) const KEYS: [Key; 18] = [
     of_prompts("ca_file", Kind::Text, "Further certificate authorities for the `api` backend, as PEM."),
     of_prompts("tag", Kind::List, "Tags of every run, as KEY=VALUE."),
     of_prompts("log_text", Kind::Switch, "Whether prompts and answers are kept in the ledger."),
+    of_serve("token_file", "A file with the token that clients of `serve` have to know."),
     of_all("format", "How reports are written: table, json, ndjson, csv or markdown."),
     of_all("db", "The ledger."),
     of_all("tz", "The time zone of days and hours."),
     of_all("color", "When to use colour: auto, always or never."),
 ];
+
+impl Of {
+    /// A command that has the option.
+    pub(crate) fn command(self, all: &clap::Command) -> Option<&clap::Command> {
+        match self {
+            Self::All => Some(all),
+            Self::Prompts => all.find_subcommand("query"),
+            Self::Serve => all.find_subcommand("serve"),
+        }
+    }
+}
 
 impl Key {
     pub(crate) fn find(name: &str) -> Option<&'static Self> {
@@ -75,7 +101,7 @@ impl Key {
             Kind::Switch => json!({ "type": "boolean" }),
             Kind::List => json!({ "type": "array", "items": { "type": "string" } }),
         };
-        let of = if self.global { Some(command) } else { command.find_subcommand("query") };
+        let of = self.of.command(command);
         let option = of.and_then(|command| command.get_arguments().find(|arg| arg.get_id() == self.name));
         let choices: Vec<_> = option.map(clap::Arg::get_possible_values).unwrap_or_default();
         if self.kind == Kind::Text && !choices.is_empty() {

@@ -198,7 +198,7 @@ fn the_published_schema_accepts_a_full_file_and_nothing_else() {
         "backend": "api", "model": "opus", "system": "be brief", "timeout": "10m", "first_token_timeout": 30,
         "idle_timeout": "none", "retries": 2, "max_tokens": 100, "max_cost": 0.5, "claude": "/bin/claude",
         "ca_file": "/etc/ca.pem", "tag": ["a=b"], "log_text": false, "format": "json", "db": "/tmp/ledger.db",
-        "tz": "UTC", "color": "never", "cache_size": 64, "aliases": { "fast": "haiku" },
+        "tz": "UTC", "color": "never", "cache_size": 64, "token_file": "/etc/token", "aliases": { "fast": "haiku" },
     });
     let known: BTreeSet<_> = schema["properties"].as_object().unwrap().keys().collect();
     assert_eq!(known, full.as_object().unwrap().keys().collect(), "every key is in the full file");
