@@ -121,7 +121,7 @@ impl Client {
     }
 
     fn frame(&self, lanes: &mut Lanes, kind: FrameKind, body: Body, published: Instant, now: Instant) -> Frame {
-        lanes.hand_over(now);
+        lanes.hand_over(now, matches!(kind, FrameKind::Snapshot | FrameKind::Patch));
         let figures = &self.shared.figures;
         add(&figures.bytes_sent, body.len() as u64);
         figures.handed(now - published);

@@ -74,11 +74,11 @@ impl StreamingOptimizerFactory {
         }
     }
 
-    /// The least time from a change to its viewers: up to 100 updates a second.
+    /// The least time from a change to its viewers: up to 500 updates a second.
     #[must_use]
     pub fn low_latency() -> HubConfig {
         HubConfig {
-            update_interval: Duration::from_millis(10),
+            update_interval: Duration::from_millis(2),
             slowest_interval: Duration::from_secs(1),
             resync_after: Duration::from_secs(2),
             close_after: Duration::from_secs(15),

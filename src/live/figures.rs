@@ -34,6 +34,9 @@ pub struct HubFigures {
     pub resyncs: u64,
     /// Clients that were closed because they stayed behind.
     pub closed: u64,
+    /// The largest share of its buffer that alerts ever took up which waited for a
+    /// client; more than 1 closed one.
+    pub fullest_buffer: f64,
     /// Bytes of JSON handed to clients.
     pub bytes_sent: u64,
     /// What they would be if each state had been sent whole.
@@ -66,6 +69,8 @@ pub(super) struct Figures {
     pub(super) coalesced: AtomicU64,
     pub(super) resyncs: AtomicU64,
     pub(super) closed: AtomicU64,
+    /// Bytes of alerts that ever waited for a client at most.
+    waiting: AtomicU64,
     pub(super) bytes_sent: AtomicU64,
     pub(super) bytes_full: AtomicU64,
     latency: Mutex<Option<Histogram<u64>>>,
@@ -86,11 +91,16 @@ impl Figures {
             coalesced: zero(),
             resyncs: zero(),
             closed: zero(),
+            waiting: zero(),
             bytes_sent: zero(),
             bytes_full: zero(),
             // Three significant digits; these bounds are valid.
             latency: Mutex::new(Histogram::new_with_bounds(1, LONGEST, 3).ok()),
         }
+    }
+
+    pub(super) fn waiting(&self, bytes: usize) {
+        self.waiting.fetch_max(bytes as u64, Ordering::Relaxed);
     }
 
     pub(super) fn handed(&self, after: Duration) {
@@ -101,7 +111,7 @@ impl Figures {
         }
     }
 
-    pub(super) fn read(&self, subscribers: usize) -> HubFigures {
+    pub(super) fn read(&self, subscribers: usize, buffer: usize) -> HubFigures {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         HubFigures {
             subscribers,
@@ -112,6 +122,7 @@ impl Figures {
             coalesced: get(&self.coalesced),
             resyncs: get(&self.resyncs),
             closed: get(&self.closed),
+            fullest_buffer: get(&self.waiting) as f64 / buffer.max(1) as f64,
             bytes_sent: get(&self.bytes_sent),
             bytes_full: get(&self.bytes_full),
             latency: self.latency(),

@@ -95,7 +95,9 @@ impl Hub {
         let board = &mut *self.shared.board();
         let alert = board.timeline.alert(text, Instant::now());
         for seat in board.seats.values() {
-            if !seat.alert(&alert, &self.shared.config) {
+            let waiting = seat.alert(&alert, &self.shared.config);
+            self.shared.figures.waiting(waiting);
+            if waiting > self.shared.config.alert_buffer {
                 add(&self.shared.figures.closed, 1);
             }
         }
@@ -132,7 +134,7 @@ impl Hub {
     #[must_use]
     pub fn figures(&self) -> HubFigures {
         let subscribers = self.shared.board().seats.len();
-        self.shared.figures.read(subscribers)
+        self.shared.figures.read(subscribers, self.shared.config.alert_buffer)
     }
 
     /// Closes all clients.

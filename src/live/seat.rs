@@ -36,10 +36,14 @@ pub(super) struct Lanes {
     pub(super) alert_sent: u64,
     /// When the last frame was handed over, until the client asks for more.
     handed: Option<Instant>,
+    /// Whether that frame was a state.
+    handed_state: bool,
     /// How long the client takes for a frame: a moving average.
     drain: Duration,
     /// When the next state may be sent.
     pub(super) due: Instant,
+    /// When it would be sent if states came at the client's very rate.
+    turn: Instant,
     pub(super) reason: Option<CloseReason>,
 }
 
@@ -53,8 +57,10 @@ impl Seat {
                 state_sent: 0,
                 alert_sent: 0,
                 handed: None,
+                handed_state: false,
                 drain: Duration::ZERO,
                 due: now,
+                turn: now,
                 reason: None,
             }),
             wake: Notify::new(),
@@ -67,22 +73,23 @@ impl Seat {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts an alert into its lane; `false` if that closes the client.
-    pub(super) fn alert(&self, alert: &Arc<Alert>, config: &HubConfig) -> bool {
-        let fits = {
+    /// Puts an alert into its lane, and says how many bytes of alerts wait then;
+    /// more than fit close the client.
+    pub(super) fn alert(&self, alert: &Arc<Alert>, config: &HubConfig) -> usize {
+        let waiting = {
             let mut lanes = self.lanes();
             if lanes.reason.is_some() {
-                return true;
+                return 0;
             }
             lanes.alert_bytes += alert.body.len();
             lanes.alerts.push_back(alert.clone());
-            lanes.alert_bytes <= config.alert_buffer
+            lanes.alert_bytes
         };
-        if !fits {
+        if waiting > config.alert_buffer {
             self.close(CloseReason::TooManyAlerts);
         }
         self.wake.notify_one();
-        fits
+        waiting
     }
 
     pub(super) fn close(&self, reason: CloseReason) {
@@ -120,14 +127,22 @@ impl Lanes {
     /// The client asks for more: what it was handed is drained.
     pub(super) fn asked(&mut self, now: Instant, config: &HubConfig) {
         let Some(handed) = self.handed.take() else { return };
+        // An alert delays no state.
+        if !std::mem::take(&mut self.handed_state) {
+            return;
+        }
         self.drain = (self.drain * 3 + (now - handed)) / 4;
         // Half of its time at most goes into states.
         let interval = (2 * self.drain).min(config.slowest_interval).max(config.update_interval);
-        self.due = self.due.max(handed + interval);
+        self.turn = self.turn.max(handed) + interval;
+        // Two may follow each other closely. So where states come no faster than a
+        // client may be sent them, each is sent at once, also after one was late.
+        self.due = self.turn - config.update_interval;
     }
 
-    pub(super) fn hand_over(&mut self, now: Instant) {
+    pub(super) fn hand_over(&mut self, now: Instant, state: bool) {
         self.handed = Some(now);
+        self.handed_state = state;
     }
 
     /// For how long the client has taken nothing in.

@@ -187,3 +187,58 @@ fn connections_beyond_the_limit_are_told_so() {
     wait_until("places to be free again", || serving.get("/healthz", &[]).status == 200);
     still_well(&mut serving);
 }
+
+/// Opens so many connections that send half a head and then nothing.
+fn besiege(serving: &mut Serving, connections: usize) {
+    claude_cli::live::server::raise_file_limit();
+    let mut held = Vec::with_capacity(connections);
+    let mut refused = 0;
+    for n in 0..connections {
+        // Whatever is turned away at the door is as good as refused.
+        let Ok(mut stream) = std::net::TcpStream::connect(serving.addr) else {
+            refused += 1;
+            continue;
+        };
+        let _ = stream.write_all(b"GET /api/summary HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
+        held.push(stream);
+        if n % 500 == 0 {
+            assert!(serving.child.try_wait().unwrap().is_none(), "the server ended at {n}");
+        }
+    }
+    let statm = std::fs::read_to_string(format!("/proc/{}/statm", serving.child.id())).unwrap_or_default();
+    let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    let megabytes = pages * rustix::param::page_size() as u64 / 1_000_000;
+    println!("{connections} connections: {megabytes} MB, {refused} not even connected");
+    assert!(megabytes < 400, "{megabytes} MB");
+    wait_until("the slow ones to be cut off", || serving.get("/healthz", &[]).status == 200);
+    drop(held);
+    still_well(serving);
+}
+
+#[test]
+fn many_connections_at_once_are_survived() {
+    let home = Home::new();
+    let mut serving = Serving::start(&home, ["--max-connections", "300", "--header-timeout", "2s"]);
+    besiege(&mut serving, 500);
+}
+
+#[test]
+#[ignore = "ten thousand connections: run by `make soak`"]
+fn ten_thousand_connections_are_survived() {
+    for most in ["20000", "4096"] {
+        let home = Home::new();
+        let mut serving = Serving::start(&home, ["--max-connections", most, "--header-timeout", "15s"]);
+        besiege(&mut serving, 10_000);
+    }
+}
+
+#[test]
+fn a_server_without_files_left_goes_on() {
+    let home = Home::new();
+    let binary = crate::harness::BINARY;
+    let mut command = home.isolated("/bin/sh");
+    // As many as it needs for itself, and a few.
+    let script = format!("ulimit -n 90 && exec {binary} serve --listen 127.0.0.1:0 --header-timeout 1s");
+    let mut serving = Serving::of(command.args(["-c", &script]));
+    besiege(&mut serving, 200);
+}
