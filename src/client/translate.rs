@@ -104,7 +104,7 @@ impl Translator {
     pub(super) fn translate(&mut self, event: &Event) -> Result<Vec<Event>> {
         let mut lines = Vec::with_capacity(1);
         let EventKind::Stream(StreamEvent { event: api, .. }) = event.kind() else { return Ok(lines) };
-        lines.push(self.wrap(event.raw())?);
+        lines.push(self.wrap(api, event.raw()));
         match api {
             ApiEvent::MessageStart(message) => {
                 self.message_id.clone_from(&message.id);
@@ -137,8 +137,8 @@ impl Translator {
         Ok(lines)
     }
 
-    /// Wraps the event as it came, byte for byte.
-    fn wrap(&self, data: &Bytes) -> Result<Event> {
+    /// Wraps the event as it came, byte for byte. What it says is known already.
+    fn wrap(&self, event: &ApiEvent, data: &Bytes) -> Event {
         let mut text = Vec::with_capacity(data.len() + 200);
         text.extend_from_slice(br#"{"type":"stream_event","event":"#);
         // Data of several lines is legal, and a line break within JSON is white space.
@@ -148,9 +148,12 @@ impl Translator {
         });
         text.push(b',');
         text.extend_from_slice(&rest.to_string().as_bytes()[1..]);
-        MessageParser::new(StreamFormat::StreamJson)
-            .parse_bytes(text.into())?
-            .ok_or_else(|| Error::Parse { line: 1, message: "an empty event".to_owned() })
+        let kind = EventKind::Stream(StreamEvent {
+            session_id: Some(self.session.as_str().into()),
+            request_id: self.request_id.as_deref().filter(|id| !id.is_empty()).map(Into::into),
+            ..StreamEvent::bare(event.clone())
+        });
+        Event::new(kind, text.into())
     }
 
     fn grow(&mut self, delta: &Delta) {
