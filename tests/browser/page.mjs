@@ -116,6 +116,13 @@ async function pictures(page) {
       const beyond = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(beyond <= 0, `${name}: ${beyond} pixels beyond the window`);
       await page.screenshot({ path: join(OUT, `${name}-${scheme}.png`), fullPage: true });
+      const covered = await page.evaluate(() => [...document.querySelectorAll(".sharebar > span")].filter((name) => {
+        name.scrollIntoView({ block: "center" });
+        const { left, top, height } = name.getBoundingClientRect();
+        const above = document.elementFromPoint(left + 3, top + height / 2);
+        return !name.contains(above);
+      }).map((name) => name.textContent));
+      assert.deepEqual(covered, [], `${name}: no bar covers a name`);
     }
   }
   await page.setViewportSize(WIDE);
