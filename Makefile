@@ -18,7 +18,7 @@ CARGO_DEB = $(TARGET_DIR)/tools/bin/cargo-deb
 CARGO_DEB_VERSION = 3.8.0
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint bench bench-stream bench-client bench-import bench-analytics bench-analytics-large bench-neighbours bench-warm bench-live bench-otlp bench-save bench-compare fuzz generate soak release install dist deb macos
+.PHONY: help test lint bench bench-stream bench-client bench-import bench-analytics bench-analytics-large bench-neighbours bench-suites bench-warm bench-live bench-otlp bench-save bench-compare fuzz generate soak release install dist deb macos
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -53,6 +53,9 @@ bench-analytics-large: ## the same, over one and ten million requests as well (8
 bench-neighbours: ## a whole import beside ccusage, over a gigabyte (TOKSCALE="tokscale graph" adds that one)
 	$(CARGO) build --release --locked
 	CCUSAGE="$$(.ci/install-ccusage) claude daily --offline" $(CARGO) bench --locked --bench neighbours
+
+bench-suites: ## the suites of `claude-cli bench`, under criterion
+	$(CARGO) bench --locked --bench suites
 
 bench-warm: ## a batch on programs kept running, beside starting one for each prompt
 	CLAUDE_CLI_TEST_CLAUDE="$$(.ci/install-claude)" $(CARGO) bench --locked --bench warm
@@ -105,5 +108,6 @@ soak: ## long runs that CI leaves out
 	$(CARGO) test --locked --release --test cli import_crash:: -- --ignored --nocapture
 	$(CARGO) test --locked --release --test cli telemetry:: -- --ignored --nocapture
 	$(CARGO) test --locked --release --test sdk backpressure:: -- --ignored --nocapture
+	$(CARGO) test --locked --release --test cli bench:: -- --ignored --nocapture
 	$(CARGO) test --locked --release --test cli serve:: -- --ignored --nocapture
 	$(CARGO) bench --locked --bench live -- --seconds 600

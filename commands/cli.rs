@@ -10,7 +10,7 @@ use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use claude_cli::client::Secrets;
 
 use crate::{
-    analytics, completions, config,
+    analytics, bench, completions, config,
     config::{ConfigFile, Key},
     context::{Context, Global},
     doctor, external, help, import, loadtest, man, profile, query, serve, simulate, statusline, stream,
@@ -56,6 +56,9 @@ pub(crate) enum Command {
     /// Print a line for Claude Code's status line
     #[command(after_long_help = help::shown_examples("statusline"))]
     Statusline(statusline::Args),
+    /// Time the built-in benchmarks, or prompts, and compare
+    #[command(after_long_help = help::shown_examples("bench"))]
+    Bench(bench::Args),
     /// Show where the time of a command goes
     #[command(after_long_help = help::shown_examples("profile"))]
     Profile(profile::Args),
@@ -165,6 +168,7 @@ impl Command {
             Self::Analytics(command) => command.run(context),
             Self::Timeseries(args) => timeseries::run(&args, context),
             Self::Statusline(args) => statusline::run(&args, context),
+            Self::Bench(args) => bench::run(args, context),
             Self::Profile(args) => profile::run(args, context),
             Self::Serve(args) => serve::run(&args, context),
             Self::Loadtest(args) => loadtest::run(*args, context),
@@ -205,6 +209,7 @@ mod tests {
             "analytics",
             "timeseries",
             "statusline",
+            "bench",
             "profile",
             "serve",
             "loadtest",

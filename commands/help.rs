@@ -192,6 +192,13 @@ pub(crate) fn examples(command: &str) -> &'static [Entry] {
             ("claude-cli analytics cache clear --kind summary", "Forget what is kept of summaries."),
             ("claude-cli analytics cache warm", "Have the answers ready to what is asked most."),
         ],
+        "bench" => &[
+            (
+                "claude-cli bench parse --against old/claude-cli",
+                "Whether parsing became slower: exits with 3 if it certainly did.",
+            ),
+            ("claude-cli bench query --runs 10 --model haiku --model sonnet \"hi\"", "Two models, side by side."),
+        ],
         "profile" => &[
             (
                 "claude-cli profile query --runs 5 --trace query.json \"hi\"",
@@ -306,6 +313,7 @@ mod tests {
             "timeseries",
             "cache",
             "dashboard",
+            "bench",
             "profile",
             "simulate",
             "config",

@@ -4,6 +4,7 @@ mod analytics;
 mod answers;
 mod asked;
 mod batch;
+mod bench;
 mod candidates;
 mod chart;
 mod cli;

@@ -132,6 +132,7 @@ impl ConfigFile {
                         .mut_subcommand("query", set)
                         .mut_subcommand("stream", set)
                         .mut_subcommand("profile", measured)
+                        .mut_subcommand("bench", measured)
                 }
             };
         }

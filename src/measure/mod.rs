@@ -7,6 +7,8 @@
 
 #[cfg(feature = "count-allocations")]
 mod allocations;
+#[cfg(feature = "bench-suites")]
+pub mod bench;
 #[cfg(feature = "measure")]
 mod chrome;
 #[cfg(feature = "measure")]
@@ -18,6 +20,8 @@ mod lanes;
 mod memory;
 #[cfg(feature = "measure")]
 mod profile;
+#[cfg(feature = "bench-suites")]
+pub mod suites;
 #[cfg(feature = "measure")]
 mod trace;
 

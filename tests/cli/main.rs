@@ -9,6 +9,7 @@ mod analytics_dashboard;
 mod analytics_reports;
 mod analytics_statusline;
 mod batch;
+mod bench;
 mod browser;
 mod cache;
 mod color;
