@@ -4,8 +4,6 @@
 //! `cargo bench --bench stream`
 
 mod errors;
-mod lines;
-mod ours;
 mod parsing;
 mod passing;
 mod plain;

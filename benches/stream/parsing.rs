@@ -3,14 +3,15 @@
 use std::hint::black_box;
 
 use bytes::Bytes;
-use claude_cli::{Event, MessageParser, StreamFormat, stream::Decoder};
+use claude_cli::{
+    Event, MessageParser, StreamFormat,
+    measure::suites::{lines, sums},
+    stream::Decoder,
+};
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, measurement::WallTime};
 use serde::de::IgnoredAny;
 
-use crate::{
-    lines, ours,
-    plain::{self, Answer, Bare, Plain, Run, Text, ToolResult, User, Wrapped},
-};
+use crate::plain::{self, Answer, Bare, Plain, Run, Text, ToolResult, User, Wrapped};
 
 /// Lines that are decoded in one go.
 const LINES: usize = 100;
@@ -37,7 +38,7 @@ fn compare<L: Plain>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, line:
     let parser = MessageParser::new(StreamFormat::StreamJson);
     let ours = || {
         let parse = |line: &Bytes| parser.parse_bytes(line.clone()).expect("it is sound").expect("it is a line");
-        black_box(&lines).iter().map(|line| ours::sum(&parse(line), with_content)).sum::<u64>()
+        black_box(&lines).iter().map(|line| sums::sum(&parse(line), with_content)).sum::<u64>()
     };
     let derived = || black_box(&lines).iter().map(|line| plain::derived::<L>(line).sum()).sum::<u64>();
     let value = || black_box(&lines).iter().map(|line| L::value_sum(&plain::value(line))).sum::<u64>();

@@ -1,57 +1,29 @@
 //! From bytes, through the channel, to a reader.
 
 use std::{
-    collections::VecDeque,
     hint::black_box,
     time::{Duration, Instant},
 };
 
 use claude_cli::{
-    StreamConfig, StreamConfigBuilder, StreamFormat,
-    stream::{Decoder, channel},
+    StreamConfig, StreamConfigBuilder,
+    measure::suites::{lines, pass},
+    stream::channel,
 };
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{
-    lines, ours,
-    plain::{self, Bare, Plain, Wrapped},
-};
+use crate::plain::{self, Bare, Plain, Wrapped};
 
 const MESSAGES: usize = 1_000;
-/// As the backends do.
-const BATCH: usize = 32;
 
 fn text(line: &str, messages: usize) -> &'static [u8] {
     format!("{line}\n").repeat(messages).leak().as_bytes()
 }
 
-/// One task decodes and sends, another one reads everything of it.
+/// Ours, as the suites have it.
 async fn ours(text: &'static [u8], config: StreamConfig, pause: Option<Duration>) -> u64 {
-    let (sender, mut receiver) = channel(&config).expect("the settings are sound");
-    let writer = tokio::spawn(async move {
-        let mut decoder = Decoder::new(StreamFormat::StreamJson);
-        let mut batch = VecDeque::new();
-        for piece in text.chunks(64 << 10) {
-            decoder.buffer_mut().extend_from_slice(piece);
-            while let Some(event) = decoder.next_event() {
-                batch.push_back(event.expect("the line is sound"));
-                if batch.len() == BATCH || sender.is_awaited() {
-                    sender.send_all(&mut batch).await.expect("the reader reads on");
-                }
-            }
-            sender.send_all(&mut batch).await.expect("the reader reads on");
-        }
-    });
-    let mut sum = 0;
-    while let Some(event) = receiver.recv().await {
-        sum += ours::sum(&event, true);
-        if let Some(pause) = pause {
-            tokio::time::sleep(pause).await;
-        }
-    }
-    writer.await.expect("the writer ends");
-    sum
+    pass(text, config, pause).await.expect("the lines are sound, and the reader reads on")
 }
 
 /// The same with a derived struct and `tokio::mpsc`.

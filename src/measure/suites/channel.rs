@@ -1,6 +1,6 @@
 //! From bytes, through the channel, to a reader.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use super::{Case, Work, lines, sums};
 use crate::{
@@ -20,7 +20,7 @@ const MESSAGES: usize = 100;
 /// As the backends do.
 const BATCH: usize = 32;
 
-/// One task decodes and sends, another one reads everything of it, on one thread.
+/// On one thread.
 fn passed(line: &str, config: StreamConfig) -> Result<Work> {
     let text: &'static [u8] = format!("{line}\n").repeat(MESSAGES).leak().as_bytes();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -30,13 +30,18 @@ fn passed(line: &str, config: StreamConfig) -> Result<Work> {
     Ok(Box::new(move |times| {
         let mut sum = 0_u64;
         for _ in 0..times {
-            sum = sum.wrapping_add(runtime.block_on(pass(text, config))?);
+            sum = sum.wrapping_add(runtime.block_on(pass(text, config, None))?);
         }
         Ok(sum)
     }))
 }
 
-async fn pass(text: &'static [u8], config: StreamConfig) -> Result<u64> {
+/// One task decodes and sends, this one reads everything of it, and pauses after
+/// each message if it is told to. Returns the checksum.
+///
+/// # Errors
+/// If the settings or a line are not sound.
+pub async fn pass(text: &'static [u8], config: StreamConfig, pause: Option<Duration>) -> Result<u64> {
     let (sender, mut receiver) = channel(&config)?;
     let writer = tokio::spawn(async move {
         let mut decoder = Decoder::new(StreamFormat::StreamJson);
@@ -56,6 +61,9 @@ async fn pass(text: &'static [u8], config: StreamConfig) -> Result<u64> {
     let mut sum = 0;
     while let Some(event) = receiver.recv().await {
         sum += sums::sum(&event, true);
+        if let Some(pause) = pause {
+            tokio::time::sleep(pause).await;
+        }
     }
     writer.await.map_err(|e| Error::Invalid(format!("the writer did not end: {e}")))??;
     Ok(sum)

@@ -10,12 +10,26 @@ pub(super) const CASES: [Case; 2] = [
     Case::new("process", "a program's error", |_| processes()),
 ];
 
+/// The error of a time limit, of what the compiler cannot know before.
+#[inline]
+#[must_use]
+pub fn timeout_error() -> Error {
+    Error::Timeout { limit: black_box(Limit::Idle), after: black_box(Duration::from_secs(30)) }
+}
+
+/// The error of a program that ended without a result, likewise.
+#[inline]
+#[must_use]
+pub fn process_error() -> Error {
+    let status = Some(black_box(ExitStatus::from_raw(256)));
+    Error::process(black_box("claude"), ProcessFailure::NoResult { status, skipped: 0 })
+}
+
 #[allow(clippy::unnecessary_wraps, reason = "others write files")]
 fn timeouts() -> Result<Work> {
     Ok(Box::new(|times| {
         for _ in 0..times {
-            let after = black_box(Duration::from_secs(30));
-            drop(black_box(Error::Timeout { limit: black_box(Limit::Idle), after }));
+            drop(black_box(timeout_error()));
         }
         Ok(times)
     }))
@@ -25,9 +39,7 @@ fn timeouts() -> Result<Work> {
 fn processes() -> Result<Work> {
     Ok(Box::new(|times| {
         for _ in 0..times {
-            let status = Some(black_box(ExitStatus::from_raw(256)));
-            let failure = ProcessFailure::NoResult { status, skipped: 0 };
-            drop(black_box(Error::process(black_box("claude"), failure)));
+            drop(black_box(process_error()));
         }
         Ok(times)
     }))

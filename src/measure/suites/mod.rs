@@ -15,7 +15,12 @@ mod reference;
 mod store;
 pub mod sums;
 
-pub use self::{place::Place, reference::reference};
+pub use self::{
+    channel::pass,
+    errors::{process_error, timeout_error},
+    place::Place,
+    reference::reference,
+};
 use crate::Result;
 
 /// Does something so many times, and returns a checksum of what it did.

@@ -2,15 +2,20 @@
 
 use crate::{
     Event, EventKind, Usage,
-    stream::{ApiEvent, ByteString, ContentBlock, Delta, StreamEvent},
+    stream::{ApiEvent, ByteString, Content, ContentBlock, Delta, StreamEvent},
 };
 
 fn length(text: Option<&ByteString>) -> u64 {
     text.map_or(0, |text| text.len() as u64)
 }
 
-const fn usage_sum(usage: &Usage) -> u64 {
-    usage.total_tokens()
+fn words<const N: usize>(words: [&Option<ByteString>; N]) -> u64 {
+    words.into_iter().map(|word| length(word.as_ref())).sum()
+}
+
+fn usage_sum(usage: &Usage) -> u64 {
+    let flags = [usage.batch, usage.fast, usage.us_inference];
+    usage.total_tokens() + usage.web_searches + flags.into_iter().map(u64::from).sum::<u64>()
 }
 
 /// Sums up what the plain ways sum up; content only if it is asked for.
@@ -18,46 +23,45 @@ const fn usage_sum(usage: &Usage) -> u64 {
 pub fn sum(event: &Event, with_content: bool) -> u64 {
     match event.kind() {
         EventKind::Stream(StreamEvent { event, session_id, parent_tool_use_id, request_id, .. }) => {
-            let words = [session_id, parent_tool_use_id, request_id].map(|word| length(word.as_ref()));
             let said = match event {
                 ApiEvent::ContentBlockDelta { index, delta: Delta::Text(text) } => {
                     u64::from(*index) + text.len() as u64
                 }
                 _ => 0,
             };
-            words.iter().sum::<u64>() + said
+            words([session_id, parent_tool_use_id, request_id]) + said
         }
         EventKind::Assistant(line) => {
             let message = &line.message;
-            let words =
-                [&line.session_id, &line.parent_tool_use_id, &line.request_id, &message.id, &message.model]
-                    .map(|word| length(word.as_ref()));
-            words.iter().sum::<u64>()
+            words([&line.session_id, &line.parent_tool_use_id, &line.request_id, &line.uuid, &line.error])
+                + words([&message.id, &message.model, &message.stop_reason])
                 + message.usage.as_ref().map_or(0, usage_sum)
-                + if with_content { blocks(&message.content.blocks()) } else { 0 }
+                + if with_content { blocks(&message.content) } else { 0 }
         }
         EventKind::User(line) => {
-            let words = [&line.session_id, &line.parent_tool_use_id].map(|word| length(word.as_ref()));
-            words.iter().sum::<u64>() + if with_content { blocks(&line.content.blocks()) } else { 0 }
+            words([&line.session_id, &line.parent_tool_use_id])
+                + if with_content { blocks(&line.content) } else { 0 }
         }
         EventKind::Result(line) => {
-            let words = [&line.session_id, &line.stop_reason, &line.result].map(|word| length(word.as_ref()));
-            let numbers = [line.duration_ms, line.ttft_ms, line.num_turns, Some(u64::from(line.is_error))];
-            words.iter().sum::<u64>()
+            let numbers = [line.duration_ms, line.ttft_ms, line.num_turns, line.api_error_status.map(u64::from)];
+            words([&line.result, &line.session_id, &line.stop_reason, &line.uuid])
                 + line.subtype.len() as u64
-                + line.usage.as_ref().map_or(0, usage_sum)
+                + u64::from(line.is_error)
                 + numbers.into_iter().flatten().sum::<u64>()
+                + line.cost_nanos.map_or(0, i64::unsigned_abs)
+                + line.usage.as_ref().map_or(0, usage_sum)
+                + line.permission_denials
         }
         EventKind::Text(text) => text.len() as u64,
         _ => 0,
     }
 }
 
-fn blocks(blocks: &[ContentBlock]) -> u64 {
+fn blocks(content: &Content) -> u64 {
     let length = |block: &ContentBlock| match block {
         ContentBlock::Text(text) => text.len() as u64,
-        ContentBlock::ToolResult { tool_use_id, .. } => tool_use_id.len() as u64,
+        ContentBlock::ToolResult { tool_use_id, is_error } => tool_use_id.len() as u64 + u64::from(*is_error),
         _ => 0,
     };
-    blocks.iter().map(length).sum()
+    content.blocks().iter().map(length).sum()
 }
