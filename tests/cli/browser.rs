@@ -72,30 +72,34 @@ fn node(home: &Home, script: &str) -> Command {
     command
 }
 
-#[test]
-fn the_page_in_a_real_browser() {
+/// A script that drives a browser; none, and a word on stderr, where there is no
+/// browser.
+pub(crate) fn script(home: &Home, name: &str) -> Option<Command> {
     let Some(modules) = env::var_os("CLAUDE_CLI_TEST_BROWSER").filter(|path| !path.is_empty()) else {
         assert!(
             env::var_os("CLAUDE_CLI_REQUIRE_PEERS").is_none(),
             "CLAUDE_CLI_REQUIRE_PEERS is set, and CLAUDE_CLI_TEST_BROWSER names no folder"
         );
         eprintln!("SKIPPED: set CLAUDE_CLI_TEST_BROWSER to what .ci/install-browser prints to run this test");
-        return;
+        return None;
     };
+    let mut command = node(home, name);
+    let chromium = env::var_os("CHROMIUM").unwrap_or_else(|| "/usr/bin/chromium".into());
+    command.env("BINARY", BINARY).env("MODULES", modules).env("CHROMIUM", chromium).env("OUT", OUT);
+    Some(command)
+}
+
+#[test]
+fn the_page_in_a_real_browser() {
     let home = Home::new();
+    let Some(mut page) = script(&home, "page.mjs") else { return };
     let applied = done(&mut node(&home, "patch.mjs"));
     assert_eq!(applied.code, Some(0), "{}{}", applied.out, applied.err);
     fill(&home.ledger_path());
     // To be looked at by hand: `claude-cli serve --db target/tmp/browser/ledger.db`.
     std::fs::create_dir_all(OUT).unwrap();
     std::fs::copy(home.ledger_path(), format!("{OUT}/ledger.db")).unwrap();
-    let shown = done(
-        node(&home, "page.mjs")
-            .env("BINARY", BINARY)
-            .env("MODULES", modules)
-            .env("CHROMIUM", env::var_os("CHROMIUM").unwrap_or_else(|| "/usr/bin/chromium".into()))
-            .env("OUT", OUT),
-    );
+    let shown = done(&mut page);
     eprint!("{}{}", applied.out, shown.out);
     assert_eq!(shown.code, Some(0), "{}{}", shown.out, shown.err);
 }

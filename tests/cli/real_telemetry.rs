@@ -1,7 +1,10 @@
 //! The real `claude`, telling `serve` of its requests while its transcript and
 //! our own run tell of them, too.
 
-use std::process::Command;
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
 
 use claude_cli::{
     pricing::parse_usd_nanos,
@@ -10,6 +13,7 @@ use claude_cli::{
 use serde_json::Value;
 
 use crate::{
+    browser,
     harness::{done, wait_until},
     real_claude::Real,
     telemetry::Collector,
@@ -32,7 +36,7 @@ fn each_request_is_counted_once(protocol: &str) {
     let Some(real) = Real::new(tool) else { return };
     let collector = Collector::start(&real.home);
     // One run of ours, and one that only the program itself tells of.
-    let mut query = real.cli(["stream", "--output", "stream-json", "say hello", "--", "--allowedTools=Bash"]);
+    let mut query = real.cli(["query", "--output", "stream-json", "say hello", "--", "--allowedTools=Bash"]);
     let ours = done(telling(&mut query, &collector, protocol));
     assert_eq!(ours.code, Some(0), "{ours:?}");
     let mut bare = real.bare();
@@ -84,4 +88,23 @@ fn over_http_in_protobuf_each_request_is_counted_once() {
 #[test]
 fn over_grpc_each_request_is_counted_once() {
     each_request_is_counted_once("grpc");
+}
+
+#[test]
+fn the_page_shows_what_a_running_claude_tells() {
+    let Some(real) = Real::new([]) else { return };
+    let collector = Collector::start(&real.home);
+    let Some(mut watch) = browser::script(&real.home, "watch.mjs") else { return };
+    let url = format!("http://{}/?range=24h&tz=UTC", collector.http);
+    let mut watch = watch.env("URL", url).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(watch.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(said.next().as_deref(), Some("live"));
+    let bare = done(telling(real.bare().args(["-p", "say hello"]), &collector, "http/protobuf"));
+    assert_eq!(bare.code, Some(0), "{bare:?}");
+    let shown = said.next();
+    assert_eq!(watch.wait().unwrap().code(), Some(0), "{shown:?}");
+    let row = &real.home.rows()[0];
+    let model = row.model.as_deref().unwrap().trim_start_matches("claude-");
+    assert!(shown.as_ref().is_some_and(|row| row.contains(model)), "{model}: {shown:?}");
+    assert_eq!(row.source, "telemetry");
 }
