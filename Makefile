@@ -78,7 +78,7 @@ bench-compare: ## compare the stream benchmarks with a baseline, and fail on a r
 	benches/regressions $(TARGET_DIR)/criterion $(LIMIT)
 
 fuzz: ## hold the parser against a plain one, over lines as no one writes them (SECONDS=60)
-	cd fuzz && $(CARGO) fuzz run --sanitizer none stream_json -- -max_total_time=$(SECONDS) -max_len=4096
+	cd fuzz && $(CARGO) fuzz run --sanitizer none stream_json -- -max_total_time=$(SECONDS) -max_len=4096 -verbosity=0 -print_final_stats=1
 
 generate: ## rewrite completions and man pages
 	UPDATE_GENERATED=1 $(CARGO) test --locked --test cli generated
