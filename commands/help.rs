@@ -14,9 +14,9 @@ pub(crate) const EXIT_CODES: [(&str, &str, &str); 9] = [
     ("2", "usage: a wrong option, value or config file", "Usage: a wrong option, value or config file."),
     (
         "3",
-        "a gate: too much spent, unknown cost, no data",
-        "A gate tripped: --max-cost was reached, --fail-over was exceeded, a cost that it needs is unknown, or there \
-         is no data to judge by.",
+        "a gate: cost, threshold, regression, no data",
+        "A gate tripped: --max-cost was reached, --fail-over was exceeded, a --threshold did not hold, `bench` found \
+         something certainly slower, a cost that is needed is unknown, or there is no data to judge by.",
     ),
     (
         "4",
@@ -207,6 +207,10 @@ pub(crate) fn examples(command: &str) -> &'static [Entry] {
             (
                 "claude-cli profile import --flame import.svg",
                 "Where the time of a first import goes, as a flame graph.",
+            ),
+            (
+                "claude-cli profile serve --runs 20 '/api/summary?by=day'",
+                "Where the time of a request to `serve` goes.",
             ),
         ],
         "serve" => &[

@@ -1,6 +1,7 @@
 //! `claude-cli profile`: where the time of a command went.
 
 mod scratch;
+mod serve;
 mod show;
 mod silence;
 
@@ -37,6 +38,8 @@ enum Work {
     Dashboard(DashboardArgs),
     /// Profile an import into a new ledger, which is deleted afterwards
     Import(ImportArgs),
+    /// Profile a request to a server of its own on loopback, as `serve` answers it
+    Serve(ServeArgs),
 }
 
 /// How a profile is taken, and where it goes.
@@ -78,6 +81,14 @@ struct ImportArgs {
     import: import::Args,
 }
 
+#[derive(Debug, clap::Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    request: serve::Request,
+    #[command(flatten)]
+    taking: Taking,
+}
+
 pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let collector = Collector::new();
     context.trace(Some(&collector));
@@ -87,13 +98,13 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
             let QueryArgs { taking, prompt } = *args;
             let prompt = prompt.with_stdin_read()?;
             let measured = context.measured(None);
-            taking.take(&collector, "query", context, || {
+            taking.take(&collector, "query", context, nothing, |()| {
                 trace_span!("query").in_scope(|| stream::run_prompt("query", &prompt, &measured))
             })
         }
         Work::Dashboard(args) => {
             let measured = context.measured(None);
-            args.taking.take(&collector, "dashboard", context, || {
+            args.taking.take(&collector, "dashboard", context, nothing, |()| {
                 trace_span!("dashboard").in_scope(|| dashboard::print(&args.dashboard, &measured))
             })
         }
@@ -103,31 +114,47 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
             }
             // On the disk that the ledger is on.
             let beside = context.ledger_path()?;
-            args.taking.take(&collector, "import", context, || {
-                let scratch = Scratch::beside(&beside)?;
+            let prepare = || Ok(Scratch::beside(&beside)?);
+            args.taking.take(&collector, "import", context, prepare, |scratch| {
                 let measured = context.measured(Some(scratch.ledger()));
                 trace_span!("import").in_scope(|| import::run(&args.import, &measured))
+            })
+        }
+        Work::Serve(args) => {
+            let path = args.request.path()?;
+            let prepare = || serve::Running::bind(context);
+            args.taking.take(&collector, "serve", context, prepare, |running| {
+                let root = trace_span!("serve", path);
+                root.in_scope(|| running.answer(path))
             })
         }
     }
 }
 
+fn nothing() -> anyhow::Result<()> {
+    Ok(())
+}
+
 impl Taking {
-    fn take(
+    /// What `prepare` makes for a run is not measured, and neither is its end.
+    fn take<T>(
         &self,
         collector: &Collector,
         work: &str,
         context: &Context,
-        mut run: impl FnMut() -> anyhow::Result<ExitCode>,
+        mut prepare: impl FnMut() -> anyhow::Result<T>,
+        mut run: impl FnMut(&mut T) -> anyhow::Result<ExitCode>,
     ) -> anyhow::Result<ExitCode> {
         let mut traces = Vec::new();
         let mut own_peak = None;
         for _ in 0..self.runs {
             forget_peak_memory();
             let silence = Silence::begin()?;
+            let mut prepared = prepare()?;
             collector.start();
-            let ended = run();
+            let ended = run(&mut prepared);
             traces.push(collector.take());
+            drop(prepared);
             own_peak = own_peak.max(peak_memory());
             drop(silence);
             let code = ended?;

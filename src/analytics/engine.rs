@@ -6,6 +6,8 @@ use std::{
     sync::{Arc, Condvar, Mutex, OnceLock, PoisonError},
 };
 
+use tracing::trace_span;
+
 use super::{
     Block, BlocksQuery, Dashboard, DashboardCache, DashboardQuery, MemoryOptimizer, Question, SessionsQuery, Shed,
     ShedOrder, Summary, SummaryQuery, TimeSeries, TimeSeriesQuery,
@@ -117,14 +119,15 @@ impl Engine {
     /// # Errors
     /// If the ledger cannot be opened, or what `read` returns.
     pub fn read<T>(&self, read: impl FnOnce(&dyn LedgerReader) -> Result<T>) -> Result<T> {
-        let lent = Lent { reader: Some(self.shared.take()?), shared: &self.shared };
+        let reader = trace_span!("take reader").in_scope(|| self.shared.take())?;
+        let lent = Lent { reader: Some(reader), shared: &self.shared };
         if let Some(memory) = self.shared.memory.get() {
             memory.relieve_if_short();
         }
         match lent.reader.as_deref() {
             Some(reader) => {
-                let _moment = reader.snapshot()?;
-                read(reader)
+                let _moment = trace_span!("snapshot").in_scope(|| reader.snapshot())?;
+                trace_span!("compute").in_scope(|| read(reader))
             }
             None => Err(Error::Invalid("no reader".to_owned())),
         }

@@ -2,8 +2,8 @@
 //!
 //! With the feature `measure`, a `Collector` listens to the `tracing` spans that
 //! stand in the real code paths and makes them a `Trace`; a `Profile` is what one
-//! or more traces of the same work amount to. Where nobody listens, a span costs about a
-//! nanosecond, and none is made for a token, a line or a row.
+//! or more traces of the same work amount to. Where nobody listens, nothing is
+//! recorded of a span, and none is made for a token, a line or a row.
 
 #[cfg(feature = "count-allocations")]
 mod allocations;
@@ -13,6 +13,8 @@ pub mod bench;
 mod chrome;
 #[cfg(feature = "measure")]
 mod collect;
+#[cfg(feature = "measure")]
+mod fetch;
 #[cfg(feature = "measure")]
 mod flame;
 #[cfg(feature = "measure")]
@@ -32,6 +34,7 @@ pub use self::memory::{forget_peak_memory, peak_memory};
 pub use self::{
     chrome::chrome_trace,
     collect::Collector,
+    fetch::{Fetched, fetch},
     flame::flame_graph,
     profile::{PROFILE_SCHEMA, Phase, Profile, Spread},
     trace::{FieldValue, Fields, Moment, SpanRecord, Trace},

@@ -33,6 +33,7 @@ mod machines;
 mod merge;
 mod network;
 mod profile;
+mod profile_serve;
 mod prompt;
 mod pty;
 mod query;

@@ -6,15 +6,23 @@ mod range;
 use axum::{
     Json, Router,
     extract::{RawQuery, State},
+    response::{IntoResponse, Response},
     routing::get,
 };
 use serde_json::Value;
+use tracing::trace_span;
 
 use self::range::Report;
 use super::{Params, Refusal, routes::App};
 use crate::analytics::{Bucket, DashboardQuery, GroupBy, GroupOrder, Metric, SummaryQuery, TimeSeriesQuery};
 
-type Answer = Result<Json<Value>, Refusal>;
+type Answer = Result<Response, Refusal>;
+
+/// An answer as JSON.
+fn render(json: impl FnOnce() -> Value) -> Answer {
+    let _span = trace_span!("render").entered();
+    Ok(Json(json()).into_response())
+}
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
@@ -47,7 +55,8 @@ async fn summary(State(app): State<App>, RawQuery(query): RawQuery) -> Answer {
         ..SummaryQuery::new(report.range(None)?, by)
     };
     params.finish()?;
-    Ok(Json(app.reading().ask(query).await?.to_json()))
+    let answer = app.reading().ask(query).await?;
+    render(|| answer.to_json())
 }
 
 async fn timeseries(State(app): State<App>, RawQuery(query): RawQuery) -> Answer {
@@ -63,7 +72,8 @@ async fn timeseries(State(app): State<App>, RawQuery(query): RawQuery) -> Answer
     query.moving_average = params.value::<u16>("moving-average")?.map(usize::from);
     query.anomalies = params.switch("anomalies")?;
     params.finish()?;
-    Ok(Json(app.reading().ask(query).await?.to_json()))
+    let answer = app.reading().ask(query).await?;
+    render(|| answer.to_json())
 }
 
 async fn dashboard(State(app): State<App>, RawQuery(query): RawQuery) -> Answer {
@@ -74,5 +84,6 @@ async fn dashboard(State(app): State<App>, RawQuery(query): RawQuery) -> Answer 
     query.cost = report.cost;
     query.simulated = report.simulated;
     params.finish()?;
-    Ok(Json(app.reading().ask(query).await?.to_json()))
+    let answer = app.reading().ask(query).await?;
+    render(|| answer.to_json())
 }

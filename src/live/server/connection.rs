@@ -1,6 +1,6 @@
 //! One connection, from its first request to its end.
 
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 use axum::{Router, extract::Request};
 use hyper::{body::Incoming, server::conn::http1, service::Service as _};
@@ -10,6 +10,7 @@ use hyper_util::{
 };
 use tokio::{net::TcpStream, sync::mpsc};
 use tokio_util::sync::CancellationToken;
+use tracing::trace_span;
 
 use super::{
     Limits,
@@ -63,7 +64,10 @@ impl Serving {
         let (sender, mut taken) = mpsc::channel(1);
         let takeover = Takeover(sender);
         let router = TowerToHyperService::new(self.router);
+        // Until the head of the first request is there.
+        let reading = Cell::new(Some(trace_span!("read request")));
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            drop(reading.take());
             request.extensions_mut().insert(takeover.clone());
             router.call(request)
         });

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tokio::time::timeout;
+use tracing::{Instrument as _, trace_span};
 
 use super::{Refusal, Token, login, names, routes::App};
 
@@ -25,8 +26,9 @@ const MARKS: [(HeaderName, HeaderValue); 6] = [
 
 /// Lets a request through to its route, within its time, if it is allowed to.
 pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
-    let mut response = match check(&app, &request) {
-        Ok(()) => match timeout(app.config().limits.request_time, next.run(request)).await {
+    let checked = trace_span!("guard").in_scope(|| check(&app, &request));
+    let mut response = match checked {
+        Ok(()) => match timeout(app.config().limits.request_time, answer(request, next)).await {
             Ok(response) => response,
             Err(_) => Refusal::busy("the request took too long: ask for less, or ask again later").into_response(),
         },
@@ -39,6 +41,10 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+async fn answer(request: Request, next: Next) -> Response {
+    next.run(request).instrument(trace_span!("answer")).await
 }
 
 fn check(app: &App, request: &Request) -> Result<(), Box<Response>> {

@@ -16,6 +16,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument as _;
 
 use super::{
     MetricsText, ServerConfig, Views,
@@ -107,8 +108,9 @@ impl Server {
     }
 
     /// Serves until `stop` is cancelled. Then viewers are told, what is under
-    /// way may come to its end, and what did not in time is cut off.
-    pub async fn run(self, stop: CancellationToken) {
+    /// way may come to its end, and what did not in time is cut off. Nothing is
+    /// accepted before it is polled.
+    pub fn run(self, stop: CancellationToken) -> impl Future<Output = ()> + Send + 'static {
         let limits = self.config.limits;
         let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let files = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES);
@@ -116,23 +118,26 @@ impl Server {
         let figures = self.app.figures();
         let views = self.app.views();
         let serving = Serving::new(router(self.app, self.more), limits, stop.clone());
-        let connections = TaskTracker::new();
-        let mut accepting = JoinSet::new();
-        for listener in self.listeners {
-            let accept = Accept {
-                serving: serving.clone(),
-                places: Arc::clone(&places),
-                figures: Arc::clone(&figures),
-                connections: connections.clone(),
-            };
-            accepting.spawn(accept.all(listener));
+        let listeners = self.listeners;
+        async move {
+            let connections = TaskTracker::new();
+            let mut accepting = JoinSet::new();
+            for listener in listeners {
+                let accept = Accept {
+                    serving: serving.clone(),
+                    places: Arc::clone(&places),
+                    figures: Arc::clone(&figures),
+                    connections: connections.clone(),
+                };
+                accepting.spawn(accept.all(listener).in_current_span());
+            }
+            stop.cancelled().await;
+            accepting.shutdown().await;
+            views.close();
+            connections.close();
+            // Whatever is not through by then is dropped with the runtime.
+            let _ = timeout(limits.grace, connections.wait()).await;
         }
-        stop.cancelled().await;
-        accepting.shutdown().await;
-        views.close();
-        connections.close();
-        // Whatever is not through by then is dropped with the runtime.
-        let _ = timeout(limits.grace, connections.wait()).await;
     }
 }
 
@@ -184,10 +189,11 @@ impl Accept {
         add(&self.figures.open, 1);
         let figures = Arc::clone(&self.figures);
         let connection = self.serving.clone().connection(stream);
-        self.connections.spawn(async move {
+        let serve = async move {
             let _open = Open { figures, _place: place };
             connection.await;
-        });
+        };
+        self.connections.spawn(serve.in_current_span());
     }
 }
 

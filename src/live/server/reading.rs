@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+use tracing::{Span, trace_span};
+
 use super::Refusal;
 use crate::{
     Result,
@@ -40,6 +42,7 @@ impl Reading {
         &self,
         work: impl FnOnce(&Engine) -> Result<T> + Send + 'static,
     ) -> Result<T, Refusal> {
+        let (answer, wait) = (Span::current(), trace_span!("wait for reader"));
         let all = Arc::clone(&self.all).try_acquire_owned();
         let waiting = all.map_err(|_| Refusal::busy("too many questions wait for the ledger: ask again later"))?;
         let reading = Arc::clone(&self.now).acquire_owned().await;
@@ -47,10 +50,14 @@ impl Reading {
         let done = tokio::task::spawn_blocking(move || {
             // Also whoever is not waited for any more reads to the end.
             let _held = (waiting, reading);
-            work(&engine)
+            drop(wait);
+            let _span = answer.enter();
+            let result = work(&engine);
+            // Ends where the answer goes on.
+            (result, trace_span!("hand back"))
         });
         match done.await {
-            Ok(result) => result.map_err(Refusal::from),
+            Ok((result, _back)) => result.map_err(Refusal::from),
             Err(_) => Err(Refusal::new(500, "internal", "the question could not be answered")),
         }
     }

@@ -12,6 +12,7 @@ use tokio::{
     net::TcpStream,
     time::{Instant, Sleep, sleep},
 };
+use tracing::trace_span;
 
 /// A socket that fails once nothing could be written to it for too long.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        let written = trace_span!("write").in_scope(|| Pin::new(&mut self.stream).poll_write(cx, buf));
         self.within_time(cx, written)
     }
 
@@ -62,7 +63,7 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        let written = trace_span!("write").in_scope(|| Pin::new(&mut self.stream).poll_write_vectored(cx, bufs));
         self.within_time(cx, written)
     }
 

@@ -1,7 +1,7 @@
 //! Sessions, blocks, runs, budgets and alerts.
 
 use axum::{
-    Json, Router,
+    Router,
     extract::{RawQuery, State},
     routing::get,
 };
@@ -9,6 +9,7 @@ use axum::{
 use super::{
     Answer,
     range::{self, Report},
+    render,
 };
 use crate::{
     Error,
@@ -44,7 +45,7 @@ async fn sessions(State(app): State<App>, RawQuery(query): RawQuery) -> Answer {
     };
     params.finish()?;
     let found = app.reading().ask(query.clone()).await?;
-    Ok(Json(query.to_json(&found)))
+    render(|| query.to_json(&found))
 }
 
 async fn blocks(State(app): State<App>, RawQuery(query): RawQuery) -> Answer {
@@ -72,7 +73,7 @@ async fn blocks(State(app): State<App>, RawQuery(query): RawQuery) -> Answer {
         Some(TokenLimit::Most) => terms.most_tokens(&app.reading().ask(query.ever()).await?),
         None => None,
     };
-    Ok(Json(terms.to_json(&query, &found)))
+    render(|| terms.to_json(&query, &found))
 }
 
 async fn runs(State(app): State<App>, RawQuery(query): RawQuery) -> Answer {
@@ -86,7 +87,8 @@ async fn runs(State(app): State<App>, RawQuery(query): RawQuery) -> Answer {
         limit: Some(params.value("limit")?.unwrap_or(LISTED)),
     };
     params.finish()?;
-    Ok(Json(app.reading().read(move |reader| Ok(runs_json(&reader.runs(&query)?))).await?))
+    let found = app.reading().read(move |reader| reader.runs(&query)).await?;
+    render(|| runs_json(&found))
 }
 
 /// How budgets stand. Crossings are not recorded by this.
@@ -106,14 +108,16 @@ async fn budgets(State(app): State<App>, RawQuery(query): RawQuery) -> Answer {
         all.retain(|budget| names.is_empty() || names.contains(&budget.name));
         let status = |budget| budget_status(reader, budget, (now, &tz), report.cost, report.simulated);
         let found: Vec<_> = all.into_iter().map(status).collect::<Result<_, _>>()?;
-        Ok(budgets_json(&found))
+        Ok(found)
     });
-    Ok(Json(stand.await?))
+    let found = stand.await?;
+    render(|| budgets_json(&found))
 }
 
 async fn alerts(State(app): State<App>, RawQuery(query): RawQuery) -> Answer {
     let mut params = Params::of(&query.unwrap_or_default());
     let limit = params.value("limit")?.unwrap_or(LISTED);
     params.finish()?;
-    Ok(Json(app.reading().read(move |reader| Ok(alerts_json(&reader.alerts(Some(limit))?))).await?))
+    let found = app.reading().read(move |reader| reader.alerts(Some(limit))).await?;
+    render(|| alerts_json(&found))
 }
