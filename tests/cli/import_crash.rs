@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::Read,
     path::Path,
     process::{Child, Command, Stdio},
     thread,
@@ -272,7 +271,7 @@ fn import_giant(length: u64) -> (u64, Duration) {
     }
     let took = started.elapsed();
     let mut out = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    std::io::Read::read_to_string(&mut child.stdout.take().unwrap(), &mut out).unwrap();
     let report: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((&report["bytes"], &report["problem_count"]), (&expected.bytes.into(), &0.into()));
     assert_eq!(counted(&home), (expected.totals.requests, expected.totals.output_tokens));

@@ -17,7 +17,7 @@ use claude_cli::store::SqliteLedger;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{BINARY, Home, SOON, drain, ends, signal, wait_until};
+use crate::harness::{Home, SOON, drain, ends, signal, wait_until};
 
 /// A `claude-cli serve` with a port for gRPC, that ends with the test.
 pub(crate) struct Collector {
@@ -163,7 +163,7 @@ fn on_a_full_disk_nothing_is_acknowledged_and_later_it_goes_on() {
     let mut command = home.isolated("/bin/sh");
     let script = "trap '' XFSZ; ulimit -S -f 2048; \
                   exec \"$0\" serve --listen 127.0.0.1:0 --otlp-grpc=127.0.0.1:0 --format json";
-    command.args(["-c", script, BINARY]);
+    command.args(["-c", script, crate::harness::BINARY]);
     let collector = Collector::of(command);
     let mut acknowledged = 0;
     let refused = loop {

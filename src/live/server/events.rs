@@ -31,9 +31,6 @@ const HEAD: &str = "HTTP/1.1 200 OK\r\n\
 const HEARTBEAT: &[u8] = b":\n\n";
 /// The time for the last words when the server stops.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// The bytes that the system keeps for a client beyond what is on its way to
-/// it: a slow one is to be sent the latest state, not to find old ones there.
-const UNSENT: u32 = 32 << 10;
 /// So much of what a client sends meanwhile is read and dropped; it has nothing
 /// to say.
 const PRATTLE: usize = 64 << 10;
@@ -53,11 +50,17 @@ pub(super) async fn write(stream: TcpStream, watching: Watching, limits: Limits)
     let _ = frames(&stream, &mut watched.client, limits).await;
 }
 
-/// A system that cannot do this keeps more.
+/// The system is to keep little for a client beyond what is on its way to it: a
+/// slow one is to be sent the latest state, not to find old ones there.
+#[cfg(any(target_os = "linux", target_os = "android"))]
 fn keep_little(stream: &TcpStream) {
-    #[cfg(any(target_os = "linux", target_os = "android", target_os = "macos"))]
+    const UNSENT: u32 = 32 << 10;
     let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT);
 }
+
+/// Here the system keeps what it likes.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const fn keep_little(_: &TcpStream) {}
 
 /// What there is to do.
 enum Next {
