@@ -84,6 +84,7 @@ impl Collector {
         for (span, open) in heard.trace.spans.iter_mut().zip(&mut heard.open) {
             if std::mem::take(open) {
                 span.end = now;
+                span.allocated = allocated_since(span.allocated);
             }
         }
         heard.round += 1;
@@ -175,7 +176,7 @@ where
         let Some(at) = place(&id, &context, heard.round) else { return };
         let Some(span) = heard.trace.spans.get_mut(at) else { return };
         span.end = now;
-        span.allocated = allocated().zip(span.allocated).map(|(now, then)| (now.0 - then.0, now.1 - then.1));
+        span.allocated = allocated_since(span.allocated);
         if let Some(open) = heard.open.get_mut(at) {
             *open = false;
         }
@@ -197,6 +198,10 @@ fn allocated() -> Option<(u64, u64)> {
     return super::allocations().map(|made| (made.count, made.bytes));
     #[cfg(not(feature = "count-allocations"))]
     None
+}
+
+fn allocated_since(then: Option<(u64, u64)>) -> Option<(u64, u64)> {
+    allocated().zip(then).map(|(now, then)| (now.0 - then.0, now.1 - then.1))
 }
 
 struct Reading<'a> {
