@@ -88,18 +88,10 @@ pub(super) fn line<'a>(reader: &mut Reader<'a>, source: &mut Source<'a>, into: &
             "user" => user(members, reader, source)?,
             "result" => EventKind::Result(result(members, reader, source)?),
             "system" => system(members, reader, source)?,
-            "message_start"
-            | "message_delta"
-            | "message_stop"
-            | "content_block_start"
-            | "content_block_delta"
-            | "content_block_stop"
-            | "ping"
-            | "error" => EventKind::Stream(StreamEvent::bare(api(kind, members, reader, source)?)),
-            _ => {
-                rest(members, reader)?;
-                EventKind::Unknown { kind: source.of(kind) }
-            }
+            _ => match api(kind, members, reader, source)? {
+                ApiEvent::Unknown { kind } => EventKind::Unknown { kind },
+                event => EventKind::Stream(StreamEvent::bare(event)),
+            },
         };
         Some(())
     })
