@@ -46,7 +46,11 @@ pub(super) fn read(name: &str) -> anyhow::Result<Results> {
         }
         text => text.with_context(|| format!("cannot read {}", path.display()))?,
     };
-    let results: Option<Results> = serde_json::from_slice(&text).ok();
-    let sound = results.filter(|results| results.schema == BENCH_SCHEMA);
-    sound.ok_or_else(|| Error::Invalid(format!("{} is no baseline ({BENCH_SCHEMA})", path.display())).into())
+    let no_baseline =
+        |why: String| Error::Invalid(format!("{} is no baseline ({BENCH_SCHEMA}): {why}", path.display()));
+    let results: Results = serde_json::from_slice(&text).map_err(|e| no_baseline(e.to_string()))?;
+    if results.schema != BENCH_SCHEMA {
+        return Err(no_baseline(format!("its schema is `{}`", results.schema)).into());
+    }
+    Ok(results)
 }

@@ -81,12 +81,13 @@ fn chosen(reader: &dyn LedgerReader, names: &[String]) -> anyhow::Result<Vec<Bud
 /// Records what was crossed for the first time. A ledger that cannot be written
 /// costs the record, not the report.
 fn record(reader: &dyn LedgerReader, found: &[BudgetStatus], context: &Context) {
-    let crossed = new_crossings(reader, found).unwrap_or_default();
-    if crossed.is_empty() {
-        return;
-    }
-    let write =
-        || SqliteLedger::open(&context.ledger_path()?)?.record_alerts(&crossed).map_err(anyhow::Error::from);
+    let write = || -> anyhow::Result<_> {
+        let crossed = new_crossings(reader, found)?;
+        if crossed.is_empty() {
+            return Ok(crossed);
+        }
+        Ok(SqliteLedger::open(&context.ledger_path()?)?.record_alerts(&crossed)?)
+    };
     match write() {
         Ok(new) => {
             for alert in new {

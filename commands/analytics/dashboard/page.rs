@@ -170,7 +170,9 @@ pub(super) fn section(title: String, columns: Vec<Column>, rows: Vec<Vec<Value>>
     Section { title, colors: vec![Color::Reset; rows.len()], report: table(columns, rows), narrow }
 }
 
-fn sessions(dashboard: &Dashboard, top: usize, context: &Context) -> Section {
+/// Sessions, in the order of these columns: project, last request, requests,
+/// session, tokens, cost.
+pub(super) fn costliest(rows: Vec<Vec<Value>>, all: usize) -> Section {
     let columns = vec![
         words("project", "Project", false),
         words("last", "Last request", true),
@@ -179,6 +181,10 @@ fn sessions(dashboard: &Dashboard, top: usize, context: &Context) -> Section {
         number("tokens", "Tokens", false),
         number("cost", "Cost", false),
     ];
+    section(counted("Costliest sessions", rows.len(), all), columns, rows, false)
+}
+
+fn sessions(dashboard: &Dashboard, top: usize, context: &Context) -> Section {
     let all = &dashboard.sessions;
     let rows: Vec<_> = all
         .iter()
@@ -195,7 +201,7 @@ fn sessions(dashboard: &Dashboard, top: usize, context: &Context) -> Section {
             ]
         })
         .collect();
-    section(counted("Costliest sessions", rows.len(), all.len()), columns, rows, false)
+    costliest(rows, all.len())
 }
 
 fn at(time: Option<&str>, context: &Context) -> Value {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use ratatui::style::Color;
 
 use crate::{
-    analytics::dashboard::page::{Line, Page, Section, budgets, counted, name, section},
+    analytics::dashboard::page::{Line, Page, Section, budgets, costliest, counted, name, section},
     chart::color,
     context::Context,
     output::Value,
@@ -171,14 +171,6 @@ fn moment(time: &str, pattern: &str, context: &Context) -> Value {
 }
 
 fn sessions(state: &LiveState, top: usize, context: &Context) -> Section {
-    let columns = vec![
-        words("project", "Project", false),
-        words("last", "Last request", true),
-        number("requests", "Requests", true),
-        words("session", "Session", true),
-        number("tokens", "Tokens", false),
-        number("cost", "Cost", false),
-    ];
     let sorted = by_cost(&state.sessions, |session| &session.figures);
     let rows: Vec<_> = sorted
         .into_iter()
@@ -194,7 +186,7 @@ fn sessions(state: &LiveState, top: usize, context: &Context) -> Section {
             ]
         })
         .collect();
-    section(counted("Costliest sessions", rows.len(), state.sessions.len()), columns, rows, false)
+    costliest(rows, state.sessions.len())
 }
 
 fn requests(all: &BTreeMap<String, LiveRequest>, top: usize, context: &Context) -> Section {
